@@ -1,0 +1,1 @@
+export type { Sessions, SessionFiles, UploadPart } from './sessions-contract.ts';

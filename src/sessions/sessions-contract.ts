@@ -1,0 +1,45 @@
+import type {
+  CancelAnswer, CreateSessionAnswer, CreateSessionRequest, EndAnswer, ExpertReport, FileContent, HistoryTurn, MessageRequest, MoveRequest,
+  PutFileRequest, ReattachAnswer, ReattachRequest, SessionListItem, SessionState, SkipAnswer, SkipRequest, UploadedFile, UsageAnswer,
+  WorkspaceAnswer, WorkspaceEntry,
+} from '../contracts/index.ts';
+import type { Subscription } from '../orchestration/index.ts';
+
+/** One part of an upload: the client's file name and its bytes, already bounded by the route. */
+export interface UploadPart { name: string; bytes: Uint8Array }
+
+/** What the API calls; every method throws SidecarError with a code of the contract. Session ids that break the pattern are unknown. */
+export interface Sessions {
+  create(request: CreateSessionRequest): Promise<CreateSessionAnswer>;
+  reattach(sessionId: string, request: ReattachRequest): Promise<ReattachAnswer>;
+  list(query: { chapter_id?: string | undefined; limit?: number | undefined }): Promise<SessionListItem[]>;
+  history(sessionId: string): HistoryTurn[];
+  dynamicReport(sessionId: string): string;
+  state(sessionId: string): SessionState;
+  usage(sessionId: string): UsageAnswer;
+  skip(sessionId: string, request: SkipRequest): SkipAnswer;
+  end(sessionId: string, signal: AbortSignal): Promise<EndAnswer>;
+  delete(sessionId: string, options: { force: boolean }): Promise<void>;
+  expertReports(sessionId: string): ExpertReport[];
+  /** Checks the message (MESSAGE_EMPTY, MESSAGE_TOO_LONG), starts or joins the turn, and follows it. Null = unknown session. */
+  send(sessionId: string, request: MessageRequest): Subscription | null;
+  cancel(sessionId: string): Promise<CancelAnswer>;
+  follow(sessionId: string, lastEventId: string | null): Subscription;
+  /** Language in which errors of this session are told; the service's when unknown. */
+  languageOf(sessionId: string): 'zh' | 'en';
+  files: SessionFiles;
+}
+
+/** Workspace and uploads of a session. Names are workspace-relative, `/`-separated, decoded once. */
+export interface SessionFiles {
+  workspace(sessionId: string): Promise<WorkspaceAnswer>;
+  list(sessionId: string, prefix: string | undefined): Promise<WorkspaceEntry[]>;
+  read(sessionId: string, name: string): Promise<FileContent & { etag: string }>;
+  readRaw(sessionId: string, name: string): Promise<{ bytes: Uint8Array; contentType: string; fileName: string; etag: string }>;
+  write(sessionId: string, name: string, change: PutFileRequest & { ifMatch: string | null }): Promise<WorkspaceEntry>;
+  remove(sessionId: string, name: string, options: { recursive: boolean }): Promise<void>;
+  move(sessionId: string, request: MoveRequest): Promise<WorkspaceEntry>;
+  upload(sessionId: string, parts: readonly UploadPart[]): Promise<{ files: UploadedFile[]; message: string }>;
+  uploads(sessionId: string): Promise<UploadedFile[]>;
+  removeUpload(sessionId: string, name: string): Promise<{ success: true; message: string }>;
+}
