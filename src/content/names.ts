@@ -4,7 +4,7 @@ const JUNK_NAMES = new Set(['__MACOSX', '__pycache__', 'Thumbs.db', 'desktop.ini
 const MANIFEST_NAMES = new Set(['manifest.json', 'bundle.manifest.json', 'runtime.manifest.json', 'bundle.manifest.sig']);
 const SOLUTION = /^(solution|answer_key)|[_.-]solutions?$/;
 /** What no workspace takes: separators, control characters, bidirectional overrides and what Windows forbids. */
-const FORBIDDEN_CHARACTER = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\\/:*?"<>|]/;
+const FORBIDDEN_CHARACTER = /[\p{Cc}\u202a-\u202e\u2066-\u2069\\/:*?"<>|]/u;
 
 /** Left behind by systems and tools; never content. */
 export function isJunk(name: string): boolean {

@@ -19,8 +19,9 @@ export function isInside(root: string, target: string): boolean {
   return path === '' || (path !== '..' && !path.startsWith(`..${sep}`) && !isAbsolute(path));
 }
 
-/** The real path of an existing folder, or null. */
+/** The real path of an existing folder named by an absolute path, or null. A blank path never means the current folder. */
 export async function realFolder(path: string): Promise<string | null> {
+  if (!isAbsolute(path)) return null;
   try {
     const real = await realpath(path);
     return (await lstat(real)).isDirectory() ? real : null;

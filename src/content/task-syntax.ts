@@ -46,7 +46,7 @@ export function readTypeTag(text: string): { word: string; without: string } | n
   const match = TYPE_TAG.exec(text);
   if (match === null) return null;
   const without = `${text.slice(0, match.index).trimEnd()} ${text.slice(match.index + match[0].length).trimStart()}`;
-  return { word: (match[1] ?? '').trim(), without: without.trim() };
+  return { word: (match[1] ?? '').trim(), without: without.trim().replace(/^[:：]\s*/, '') };
 }
 
 /** A list item: its indent, where its content begins, and that content. */

@@ -24,6 +24,8 @@ export const SessionExtSchema = z.object({
   language: z.string(),
   pin: z.object({ content_hash: z.string(), bundle_version: z.string().nullable(), scope_id: z.string().nullable() }).nullable(),
   tasks: z.record(z.string(), z.object({ title: z.string(), kind: TaskKindSchema, required: z.boolean(), order: z.int() })),
+  /** Statuses of tasks that the pinned content no longer has; they return with the task. */
+  set_aside: z.record(z.string(), z.object({ status: SubtaskStateSchema, evidence: z.array(z.string()) })).optional(),
   evidence_log: z.array(EvidenceRecordSchema),
   errors: z.array(StudentErrorEntrySchema),
   last_plan_turn: z.int(),

@@ -1,5 +1,5 @@
 import type {
-  AgentError, DesktopContext, InstructionPacket, Judgement, LedgerRow, MemoDigest, ReportNotes, SessionState, TurnEnd, TurnKind,
+  AgentError, DesktopContext, InstructionPacket, Judgement, Lane, LedgerRow, MemoDigest, ReportNotes, SessionState, TurnEnd, TurnKind,
   TurnOutcome, TurnUsage,
 } from '../contracts/index.ts';
 
@@ -29,7 +29,15 @@ export interface SessionRow {
   /** Generation part of frame ids; a new one after a restart or an import. */
   generation: number;
   backend_url: string | null;
+  /**
+   * Set by `get` only: columns whose stored text no longer parsed. The text stands in the quarantine, the row carries a blank value,
+   * and the mark stays until `update` replaces the column; the caller re-derives it, as for a restored session without that part.
+   */
+  damaged?: readonly DamagedColumn[];
 }
+
+export type DamagedColumn = 'state' | 'packet' | 'digest' | 'notes' | 'desktop_context';
+export type SessionChange = Partial<Omit<SessionRow, 'session_id' | 'revision' | 'created_at' | 'last_updated' | 'damaged'>>;
 
 export interface SessionListRow {
   session_id: string; chapter_id: string; chapter_title: string; turn_index: number; created_at: string; last_updated: string;
@@ -61,6 +69,8 @@ export interface BackendRow {
   session_id: string; origin: string; url: string; bid: string | null;
   /** Why nothing is sent: waiting for a token, denied, changed backend. */
   paused: 'token' | 'denied' | 'backend_changed' | null;
+  /** Whose token it was: a hash of the token's subject, null while unknown. Tokens themselves are never stored. */
+  user_hash?: string | null;
 }
 
 export interface FileOriginRow {
@@ -71,6 +81,33 @@ export interface FileOriginRow {
 export interface SystemEventRow { session_id: string; timestamp: string; event_type: string; message: string; details: Record<string, unknown> }
 
 export interface RevisionRow { session_id: string; kind: 'digest' | 'notes' | 'long_term'; revision: number; body: unknown; created_at: string }
+
+/** A run, cell or expert call: written at its start, closed at its end. `body` is the record without code and output. */
+export interface ExecutionRow {
+  execution_id: string; session_id: string; lane: Lane; kind: 'run' | 'job' | 'stream' | 'cell' | 'skill'; started_at: string;
+  ended_at: string | null; turn_index: number | null; job_id: string | null; consultation_id: string | null;
+  body: Record<string, unknown>;
+}
+export interface ExecutionTexts { code: string; stdout: string; stderr: string }
+
+/** A background run. Times are epoch seconds, as on the wire; `events` is the kept end of its event stream. */
+export interface JobRow {
+  job_id: string; session_id: string; state: 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'lost'; created_at: number;
+  started_at: number | null; ended_at: number | null; execution_id: string | null; request: unknown; result: unknown; events: string;
+}
+
+/** An expert consultation; `body` holds envelope, tool calls and output. */
+export interface ConsultationRow {
+  session_id: string; consultation_id: string; turn_id: string; turn_index: number; expert_id: string; status: string;
+  created_at: string; ended_at: string | null; body: Record<string, unknown>;
+}
+export interface ExpertReportRow {
+  session_id: string; report_id: string; consultation_id: string; turn_index: number; expert_id: string; created_at: string;
+  body: Record<string, unknown>;
+}
+
+/** A stored text that no longer parsed, kept for people; `kind` is `table.column`. */
+export interface QuarantineRow { session_id: string; kind: string; body: string; problem: string; at: string }
 
 /** A run the companion may hear of; filled by the execution lanes. */
 export interface RunNote {
@@ -86,7 +123,7 @@ export interface Store {
     /** Id as stored for one that is equal but for case, else null. */
     findCaseTwin(sessionId: string): string | null;
     /** Replaces the given columns; bumps `last_updated` to `at` and `revision` by one; returns the new revision. */
-    update(sessionId: string, change: Partial<Omit<SessionRow, 'session_id' | 'revision' | 'created_at' | 'last_updated'>>, at: string): number;
+    update(sessionId: string, change: SessionChange, at: string): number;
     list(filter: { chapterId?: string; limit?: number }): SessionListRow[];
     ids(): Set<string>;
     /** Sets the generation of frame ids without touching `revision` or `last_updated`. */
@@ -137,9 +174,11 @@ export interface Store {
   };
   outbox: {
     enqueue(sessionId: string, item: { kind: OutboxKind; turn_index: number | null; body: unknown }, at: string): void;
-    /** First pending row per session that is due, turns by index, then memory, then report. */
+    /** First pending row per session that is due, turns by index, then memory, then report. Paused or unknown backends: none. */
     due(nowMs: number, limit: number): OutboxRow[];
     ofSession(sessionId: string): OutboxRow[];
+    /** When the next row of a session that is not in `except` becomes due, in epoch milliseconds. */
+    nextDueAt(except: ReadonlySet<string>): number | null;
     done(id: number): void;
     retry(id: number, facts: { nextAtMs: number; error: string }): void;
     bury(id: number, error: string): void;
@@ -151,7 +190,10 @@ export interface Store {
     put(row: BackendRow): void;
     get(sessionId: string): BackendRow | null;
     all(): BackendRow[];
-    pause(match: { sessionId: string } | { origin: string }, reason: BackendRow['paused']): void;
+    /** With `userHash` only rows of that user and rows of unknown users. An origin match never replaces another reason. */
+    pause(match: { sessionId: string } | { origin: string; userHash?: string | null }, reason: BackendRow['paused']): void;
+    /** Ends the wait for a token, and no other pause, of an origin's rows of that user or of unknown users. */
+    resume(match: { origin: string; userHash: string | null }): void;
   };
   content: {
     /** Keeps texts by hash and the pin by its hash; idempotent. */
@@ -177,5 +219,50 @@ export interface Store {
   };
   /** Learnt facts about endpoints, with an expiry. */
   facts: { get(key: string, nowMs: number): unknown; put(key: string, value: unknown, expiresAtMs: number | null): void };
+  executions: {
+    insert(row: ExecutionRow, texts?: Partial<ExecutionTexts>): void;
+    close(executionId: string, end: { ended_at: string; body: Record<string, unknown>; texts?: Partial<ExecutionTexts> }): void;
+    get(executionId: string): (ExecutionRow & ExecutionTexts) | null;
+    /** Newest first; `before` is an execution id, an unknown one gives an empty list. */
+    list(sessionId: string, filter: { lane?: Lane; turnIndex?: number; consultationId?: string; before?: string; limit: number }): ExecutionRow[];
+    /** Rows without an end, of every session. */
+    open(): ExecutionRow[];
+    /** Keeps the newest `keep` closed rows; open ones stay. */
+    prune(sessionId: string, keep: number): void;
+  };
+  jobs: {
+    insert(row: JobRow): void;
+    update(jobId: string, change: Partial<Omit<JobRow, 'job_id' | 'session_id'>>): void;
+    get(jobId: string): JobRow | null;
+    /** Newest first, without `events`. */
+    list(sessionId: string, limit: number): JobRow[];
+    /** Queued and running jobs, of every session. */
+    open(): JobRow[];
+    prune(sessionId: string, keep: number): void;
+  };
+  consultations: {
+    /** The next id of a session (`consult_0001`, …); never given twice. */
+    mintId(sessionId: string): string;
+    insert(row: ConsultationRow): void;
+    update(key: { sessionId: string; consultationId: string }, change: Partial<Pick<ConsultationRow, 'status' | 'ended_at' | 'body'>>): void;
+    get(sessionId: string, consultationId: string): ConsultationRow | null;
+    /** Oldest first. */
+    list(sessionId: string): ConsultationRow[];
+    ofTurn(turnId: string): ConsultationRow[];
+    /** Rows without an end, of every session. */
+    open(): ConsultationRow[];
+  };
+  expertReports: {
+    insert(row: ExpertReportRow): void;
+    get(sessionId: string, reportId: string): ExpertReportRow | null;
+    /** Newest first. */
+    list(sessionId: string): ExpertReportRow[];
+  };
+  quarantine: {
+    /** Sets a damaged text aside; the same text of the same place is kept once. */
+    put(row: QuarantineRow): void;
+    list(sessionId?: string): QuarantineRow[];
+  };
+  /** Checkpoints and closes; closing twice is harmless. The owner lock is free afterwards. */
   close(): void;
 }

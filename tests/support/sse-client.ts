@@ -28,20 +28,23 @@ export interface SseRequest {
 export async function openSse(request: SseRequest): Promise<SseStream> {
   const { boundMs = DEFAULT_BOUND_MS } = request;
   const connection = new AbortController();
-  const resume = request.after === undefined ? {} : { 'last-event-id': request.after };
-  const post = request.body === undefined ? {} : { method: 'POST', body: JSON.stringify(request.body) };
-  const contentType = request.body === undefined ? {} : { 'content-type': 'application/json' };
-  const headers = { accept: 'text/event-stream', ...contentType, ...resume, ...request.headers };
-  const opening = fetch(request.url, { ...post, headers, signal: connection.signal });
-  const response = await within(opening, boundMs, () => `no response headers from ${request.url}`).catch((error: unknown) => {
+  const headers: Record<string, string> = { accept: 'text/event-stream', ...request.headers };
+  if (request.after !== undefined) headers['last-event-id'] = request.after;
+  const init: RequestInit = { headers, signal: connection.signal };
+  if (request.body !== undefined) {
+    headers['content-type'] = 'application/json';
+    Object.assign(init, { method: 'POST', body: JSON.stringify(request.body) });
+  }
+  try {
+    const response = await within(fetch(request.url, init), boundMs, () => `no response headers from ${request.url}`);
+    const contentType = response.headers.get('content-type') ?? '';
+    if (response.status === 200 && contentType === 'text/event-stream; charset=utf-8') return new SseStream(response, connection, boundMs);
+    const body = await within(response.text(), boundMs, () => 'the body of the error did not end');
+    throw new Error(`no event stream but ${response.status} ${contentType}: ${body.slice(0, 500)}`);
+  } catch (error) {
     connection.abort();
     throw error;
-  });
-  const stream = new SseStream(response, connection, boundMs);
-  if (response.status === 200 && /^text\/event-stream; charset=utf-8$/i.test(response.headers.get('content-type') ?? '')) return stream;
-  const body = await within(response.text(), boundMs, () => 'the body of the error did not end');
-  await stream.close();
-  throw new Error(`no event stream but ${response.status} ${response.headers.get('content-type')}: ${body.slice(0, 500)}`);
+  }
 }
 
 /** Reads all frames of a request up to and including its terminal event. */
@@ -68,7 +71,7 @@ export class SseStream {
     this.response = response;
     this.#connection = connection;
     this.#boundMs = boundMs;
-    this.#reader = (response.clone().body ?? new ReadableStream<Uint8Array>()).getReader();
+    this.#reader = (response.body ?? new ReadableStream<Uint8Array>()).getReader();
   }
 
   /** Everything received, byte for byte. */

@@ -4,6 +4,8 @@ import type { StreamEvent } from '../../contracts/index.ts';
 export interface Subscription extends AsyncDisposable {
   /** Encoded frames. Ends when the reader is closed, dropped for lagging, the session is deleted, or the followed turn is over. */
   readonly frames: AsyncIterable<string>;
+  /** Aborted when the reader was dropped for lagging behind its bound. */
+  readonly dropped: AbortSignal;
   close(): void;
 }
 

@@ -13,6 +13,8 @@ export interface SubscriberOptions {
 /** One reader's bounded queue. A reader that lags behind its bound is dropped; the turn is never slowed. */
 export class Subscriber implements Subscription {
   readonly frames: AsyncIterable<string>;
+  readonly dropped: AbortSignal;
+  readonly #drop = new AbortController();
   #replay: readonly string[];
   #queue: string[] = [];
   #bytes = 0;
@@ -24,6 +26,7 @@ export class Subscriber implements Subscription {
     this.#options = options;
     this.#replay = options.replay;
     this.#ended = options.closed ?? false;
+    this.dropped = this.#drop.signal;
     this.frames = this.#iterate();
   }
 
@@ -36,6 +39,7 @@ export class Subscriber implements Subscription {
       this.#queue = [];
       this.#replay = [];
       this.close();
+      this.#drop.abort();
       return;
     }
     this.#wake?.();

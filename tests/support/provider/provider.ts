@@ -42,6 +42,8 @@ export class Provider {
   readonly violations: Violation[] = [];
   /** Valid requests that no script was meant for; they were answered with 500. */
   readonly unexpected: ReceivedRequest[] = [];
+  /** What scripts threw while they made or played a reply. */
+  readonly failures: unknown[] = [];
   readonly #strictness: Strictness;
   readonly #endpoints: Readonly<Record<string, Protocol>>;
   readonly #book = new ReplyBook();
@@ -118,9 +120,9 @@ export class Provider {
     await this.#changes.until(() => this.#sockets.size === 0 || undefined, withinMs, () => `${this.#sockets.size} sockets are open`);
   }
 
-  /** Throws when a request broke the protocol, or when none was expected, or when a reply was left over. */
+  /** Throws when a request broke the protocol or was not expected, a script failed, or a reply was left over. */
   assertClean(): void {
-    if (this.violations.length + this.unexpected.length + this.unusedReplies() === 0) return;
+    if (this.violations.length + this.unexpected.length + this.failures.length + this.unusedReplies() === 0) return;
     throw new Error(`the provider saw something wrong; ${this.#summary()}`);
   }
 
@@ -129,13 +131,17 @@ export class Provider {
     this.#book.clear();
     this.#gates.clear();
     this.#unclaimed = [];
-    for (const list of [this.requests, this.violations, this.unexpected]) list.length = 0;
+    for (const list of [this.requests, this.violations, this.unexpected, this.failures]) list.length = 0;
   }
 
   /** Listens; again on the same port when it was closed. */
   async open(): Promise<void> {
     const server = createServer({ keepAliveTimeout: 60_000 }, (message, response) => {
-      this.#serve(message, response).catch((error: unknown) => response.destroy(error as Error));
+      this.#serve(message, response).catch((error: unknown) => {
+        this.failures.push(error);
+        if (response.headersSent) response.destroy();
+        else sendAnswer(response, { protocol: 'openai', answer: { status: 500, error: { message: `the script failed: ${String(error)}` } } });
+      });
     });
     server.on('connection', (socket) => {
       this.#sockets.add(socket);
@@ -214,6 +220,7 @@ export class Provider {
     const requests = this.requests.map((request) => `${request.model} ${request.state}`).join(', ');
     const violations = this.violations.map((violation) => `${violation.status} ${violation.path}: ${violation.message}`).join('; ');
     const unexpected = this.unexpected.map((request) => `${request.model}: ${request.lastMessage.slice(0, 200)}`).join('; ');
-    return `requests [${requests}], violations [${violations}], unexpected [${unexpected}], replies left ${this.unusedReplies()}`;
+    const seen = `requests [${requests}], violations [${violations}], unexpected [${unexpected}]`;
+    return `${seen}, failures [${this.failures.map(String).join('; ')}], replies left ${this.unusedReplies()}`;
   }
 }

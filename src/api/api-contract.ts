@@ -1,0 +1,41 @@
+import type { Capabilities, ContractSchema, CourseListSchema, ChapterListSchema, Diagnostics, Language } from '../contracts/index.ts';
+import type { Clock, Ids, Log } from '../config/index.ts';
+import type { Sessions } from '../sessions/index.ts';
+import type { z } from 'zod';
+
+/** What the listing routes show of the content that the resolver finds. */
+export interface CourseCatalogue {
+  courses(): Promise<z.infer<typeof CourseListSchema>['courses']>;
+  /** Null = no such course. */
+  chaptersOf(courseId: string): Promise<z.infer<typeof ChapterListSchema>['chapters'] | null>;
+  chapters(): Promise<z.infer<typeof ChapterListSchema>['chapters']>;
+}
+
+/** Facts about the running service. */
+export interface ServiceReport {
+  isStopping(): boolean;
+  uptimeMs(): number;
+  readonly version: string;
+  capabilities(): Promise<Capabilities>;
+  diagnostics(): Diagnostics;
+  /** Remembers an error answer for diagnostics; bounded. */
+  noteError(code: string, requestId: string): void;
+}
+
+/** Everything the HTTP layer translates to. */
+export interface ApiDeps {
+  sessions: Sessions;
+  catalogue: CourseCatalogue;
+  report: ServiceReport;
+  guard: {
+    token: string; mode: 'token' | 'desktop'; allowedOrigins: readonly string[]; desktopOrigins: readonly string[];
+  };
+  language: Language;
+  /** Folder of the workbench page's files, or null while it is off. */
+  workbenchDir: string | null;
+  clock: Clock;
+  ids: Ids;
+  log: Log;
+}
+
+export type ContractAnswer = z.infer<typeof ContractSchema>;

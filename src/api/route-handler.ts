@@ -1,0 +1,47 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import { parseWith } from './wire/validate.ts';
+import type { ApiDeps } from './api-contract.ts';
+import type { Language } from '../contracts/index.ts';
+
+/** One request as a route sees it: parse, call one function, answer. */
+export class RouteRequest {
+  readonly raw: FastifyRequest;
+  readonly deps: ApiDeps;
+
+  constructor(raw: FastifyRequest, deps: ApiDeps) {
+    this.raw = raw;
+    this.deps = deps;
+  }
+
+  /** A path parameter, percent-decoded once. */
+  param(name: string): string {
+    const params = this.raw.params as Record<string, string>; // proof: fastify fills every parameter of a matched route
+    return params[name === 'filename' ? '*' : name] ?? '';
+  }
+
+  get sessionId(): string {
+    return this.param('session_id');
+  }
+
+  get language(): Language {
+    return this.sessionId === '' ? this.deps.language : this.deps.sessions.languageOf(this.sessionId);
+  }
+
+  body<T extends z.ZodType>(schema: T): z.output<T> {
+    return parseWith(schema, this.raw.body, this.language);
+  }
+
+  query<T extends z.ZodType>(schema: T): z.output<T> {
+    return parseWith(schema, this.raw.query, this.language);
+  }
+
+  header(name: string): string | null {
+    const value = this.raw.headers[name];
+    return typeof value === 'string' ? value : null;
+  }
+}
+
+/** Returns the JSON answer, or undefined when it has answered through `reply` itself. */
+export type RouteHandler = (request: RouteRequest, reply: FastifyReply) => unknown;
+export type RouteHandlers = Readonly<Record<string, RouteHandler>>;

@@ -1,0 +1,64 @@
+import {
+  CreateSessionRequestSchema, ListSessionsQuerySchema, MessageRequestSchema, ReattachRequestSchema, SidecarError, SkipRequestSchema,
+  encodeFrame, sentenceFor,
+} from '../../contracts/index.ts';
+import type { RouteHandlers, RouteRequest } from '../route-handler.ts';
+import { streamFrames } from '../wire/sse.ts';
+import type { FrameSource } from '../wire/sse.ts';
+
+const S = '/api/session/{session_id}';
+
+/** A stream that holds one frame; clients of an unknown session rely on an in-band error. */
+function singleFrame(frame: string): FrameSource {
+  return {
+    frames: (async function* one() { yield frame; })(),
+    dropped: new AbortController().signal,
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+const unknownSession = (): FrameSource => singleFrame(encodeFrame('0.1', {
+  type: 'error', message: sentenceFor('SESSION_NOT_FOUND', 'zh'), code: 'SESSION_NOT_FOUND',
+}));
+
+const dynamicReport = (request: RouteRequest) => ({ report: request.deps.sessions.dynamicReport(request.sessionId) });
+
+/** Routes of a session's life and its turns. */
+export const sessionRoutes: RouteHandlers = {
+  'POST /api/session/new': (request) => request.deps.sessions.create(request.body(CreateSessionRequestSchema)),
+  'GET /api/sessions': async (request) => ({ sessions: await request.deps.sessions.list(request.query(ListSessionsQuerySchema)) }),
+  [`POST ${S}/reattach`]: (request) => request.deps.sessions.reattach(request.sessionId, request.body(ReattachRequestSchema)),
+  [`GET ${S}/history`]: (request) => ({ turns: request.deps.sessions.history(request.sessionId) }),
+  [`GET ${S}/dynamic_report`]: dynamicReport,
+  [`GET ${S}/dynamic-report`]: dynamicReport,
+  [`GET ${S}/state`]: (request) => ({ state: request.deps.sessions.state(request.sessionId) }),
+  [`GET ${S}/usage`]: (request) => request.deps.sessions.usage(request.sessionId),
+  [`POST ${S}/skip-task`]: (request) => request.deps.sessions.skip(request.sessionId, request.body(SkipRequestSchema)),
+  [`POST ${S}/end`]: (request) => request.deps.sessions.end(request.sessionId, new AbortController().signal),
+  'DELETE /api/session/{session_id}': async (request, reply) => {
+    const { force } = request.raw.query as { force?: string }; // proof: fastify parses every query to an object of strings
+    await request.deps.sessions.delete(request.sessionId, { force: force === 'true' });
+    return reply.code(204).send();
+  },
+  [`POST ${S}/message/stream`]: async (request, reply) => {
+    const source = request.deps.sessions.send(request.sessionId, request.body(MessageRequestSchema)) ?? unknownSession();
+    reply.hijack();
+    await streamFrames(reply.raw, source);
+  },
+  [`POST ${S}/message/cancel`]: (request) => request.deps.sessions.cancel(request.sessionId),
+  [`GET ${S}/events`]: async (request, reply) => {
+    const { after } = request.raw.query as { after?: string }; // proof: as above
+    const source = request.deps.sessions.follow(request.sessionId, request.header('last-event-id') ?? after ?? null);
+    reply.hijack();
+    await streamFrames(reply.raw, source, { retryMs: 1_000 });
+  },
+  [`GET ${S}/expert-reports`]: (request) => ({
+    reports: request.deps.sessions.expertReports(request.sessionId),
+  }),
+  [`GET ${S}/expert-reports/{report_id}`]: (request) => {
+    const wanted = request.param('report_id');
+    const report = request.deps.sessions.expertReports(request.sessionId).find(({ report_id }) => report_id === wanted);
+    if (report === undefined) throw new SidecarError('EXPERT_REPORT_NOT_FOUND', 'no such expert report');
+    return report;
+  },
+};
