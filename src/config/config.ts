@@ -1,4 +1,5 @@
 import type { AgentCode, Language } from '../contracts/index.ts';
+import type { GatewayFiles, LaneNetwork, Preload } from './execution-schemas.ts';
 
 export type ProviderName = 'openai' | 'anthropic' | 'custom' | 'offline';
 
@@ -23,12 +24,30 @@ export interface ModelSettings {
   dayTokenLimit: number | null;
 }
 
+/** How code is run; what is null is decided by the lanes. */
+export interface ExecutionSettings {
+  bwrap: string | null;
+  laneNetwork: LaneNetwork;
+  preload: Preload;
+  poolMb: number | null;
+  /** A remote gateway that runs the kernels. */
+  kernelGateway: {
+    url: string; token: string | null; authScheme: 'token' | 'Bearer'; environment: Readonly<Record<string, string>>; files: GatewayFiles;
+  } | null;
+}
+
 /** Everything the process was told from outside: validated, frozen, secrets already taken out of the environment. */
 export interface Config {
   host: string;
   /** 0 = a free port. */
   port: number;
+  /** May not exist yet. */
   sessionsDir: string;
+  /** Caches and marks, safe to delete; may not exist yet. */
+  cacheDir: string;
+  homeDir: string;
+  /** Where prompts, sample content, pages and Python helpers of this program lie. */
+  programDir: string;
   logFile: string | null;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
   language: Language;
@@ -36,8 +55,10 @@ export interface Config {
   content: {
     curriculumDir: string | null; expertsDir: string | null; mainAgentsDir: string | null; curriculumTemplatesDir: string | null;
     tutorRoot: string | null; contentRoots: readonly string[]; promptsDir: string | null;
+    signatures: 'optional' | 'required';
   };
   python: { runtimeRoot: string | null; python: string | null; launchPython: string | null };
+  execution: ExecutionSettings;
   models: ModelSettings;
   turn: { maxInputLength: number; maxAttemptsBeforeUnlock: number; batchErrorLogEveryNTurns: number; memoWaitMs: number };
   backendOrigins: readonly string[] | null;

@@ -1,2 +1,11 @@
 export { systemClock, createIds, silentLog, type Clock, type Ids, type Log } from './runtime.ts';
-export type { Config, ModelSettings, EndpointSettings, ProviderName } from './config.ts';
+export type { Config, ModelSettings, EndpointSettings, ExecutionSettings, ProviderName } from './config.ts';
+export type { GatewayFiles, LaneNetwork, Preload } from './execution-schemas.ts';
+export { loadConfig, type ConfigSources } from './load-config.ts';
+export { ConfigError } from './config-error.ts';
+export { takeSecrets, secretValues, SECRET_NAMES } from './secrets.ts';
+export { describeVariables, renderConfigurationPage, type VariableDescription } from './describe-variables.ts';
+export { userFolders, findProgramFolder, findCheckout, type UserFolders } from './user-folders.ts';
+export { createRedactor, type Redactor } from './redactor.ts';
+export { createLogger, type Logger } from './logger.ts';
+export { RotatingFile, type LineSink } from './rotating-file.ts';

@@ -13,13 +13,14 @@ import { openContent } from './open-content.ts';
 import { readOptionalText } from './read-text.ts';
 import { resolveTemplates } from './resolve-templates.ts';
 import { TEMPLATE_NAMES } from './report-template.ts';
+import { findFolder } from './safe-file.ts';
 import { planStarterFiles } from './starter-files.ts';
 import type { Task } from './task.ts';
 
 /** A finding with what it is about: `bundle`, `chapter <id>`, `agents`, `templates`, `expert <id>`. */
 export interface CheckFinding extends ContentDiagnostic { subject: string }
 
-/** A chapter that can be opened. `place` is relative to the checked folder. */
+/** A chapter that can be opened. `place` is relative to the curriculum that holds it. */
 export interface CheckedChapter { chapter_id: string; place: string; layout: 'v1' | 'v2'; title: string; language: string; tasks: Task[]; files: string[] }
 
 /** What a folder or archive of content holds, and everything worth telling about it. */
@@ -80,11 +81,16 @@ export async function listTasks(path: string, options: { chapterId?: string; sig
   return lists;
 }
 
-/** The chapters of a curriculum, or the folder itself when it is a chapter. */
+/** The folder itself when it is a chapter, else the chapters of the curriculum that it is or holds. */
 async function findChapters(dir: string): Promise<ChapterPlace[]> {
   const layout = await readLayout(dir);
   if ('layout' in layout) return [{ root: dir, place: '', dir, course: null, chapter: '.', ...layout }];
-  return listChapterPlaces(dir);
+  for (const name of ['', 'curriculum', 'content']) {
+    const folder = await findFolder(dir, name);
+    const places = folder === null ? [] : await listChapterPlaces(folder);
+    if (places.length > 0) return places;
+  }
+  return [];
 }
 
 async function describeChapter(place: ChapterPlace, content: ChapterContent, diagnostics: ContentDiagnostic[]): Promise<CheckedChapter> {

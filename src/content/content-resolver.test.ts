@@ -99,6 +99,14 @@ describe('finding a chapter', () => {
     expect([titleOf(found), found.content.chapter_provenance]).toEqual(['Chapter packaged', 'packaged']);
   });
 
+  it('does not replace an incomplete chapter of the curriculum by the packaged one of the same name', async () => {
+    await using shop = await openWorkshop();
+    const resolver = await shop.resolver({ curriculumDir: await shop.write('curriculum', { 'sample/ch1/task_list.md': TASK_LIST }) });
+
+    await expect(resolver.resolve({ chapterId: 'sample/ch1', sources: sourcesOf() })).rejects.toEqual(
+      refusal('CHAPTER_INVALID', /sample\/ch1\/chapter_context\.md, sample\/ch1\/task_completion_principles\.md missing/));
+  });
+
   it('compares names exactly', async () => {
     await using shop = await openWorkshop();
     const resolver = await shop.resolver({ curriculumDir: await shop.write('curriculum', prefixed('C1/CH1', chapterTree())) });
@@ -122,17 +130,17 @@ describe('finding a chapter', () => {
 });
 
 describe('refusing a chapter', () => {
-  const cases: [string, Record<string, string | Uint8Array>, string, RegExp][] = [
-    ['a missing file', { 'chapter_context.md': 'x', 'task_list.md': TASK_LIST }, 'CHAPTER_INVALID', /task_completion_principles\.md missing/],
-    ['a blank file', { ...chapterTree(), 'chapter_context.md': ' \n' }, 'CHAPTER_INVALID', /chapter_context\.md is blank/],
-    ['a file that is no UTF-8', { ...chapterTree(), 'task_list.md': new Uint8Array([0xff, 0xfe, 0x00]) }, 'CHAPTER_INVALID', /task_list\.md is not UTF-8/],
-    ['a file above 256 KB', { ...chapterTree(), 'chapter_context.md': 'x'.repeat(256 * 1024 + 1) }, 'CHAPTER_INVALID', /chapter_context\.md is larger/],
-    ['a case twin', { ...chapterTree(), 'Task_List.md': TASK_LIST }, 'CHAPTER_INVALID', /task_list\.md has a twin/],
-    ['no required task', chapterTree({ taskList: '## Optional\n- **a_b** [type: optional]' }), 'TASK_LIST_EMPTY', /line 2: a_b/],
-    ['a repeated task id', chapterTree({ taskList: '- **a_b** [type: core]\n- **a_b** [type: core]' }), 'TASK_ID_DUPLICATE', /lines 1, 2/],
+  const cases: [string, Tree, [code: string, detail: RegExp]][] = [
+    ['a missing file', { 'chapter_context.md': 'x', 'task_list.md': TASK_LIST }, ['CHAPTER_INVALID', /task_completion_principles\.md missing/]],
+    ['a blank file', { ...chapterTree(), 'chapter_context.md': ' \n' }, ['CHAPTER_INVALID', /chapter_context\.md is blank/]],
+    ['a file that is no UTF-8', { ...chapterTree(), 'task_list.md': new Uint8Array([0xff, 0xfe, 0x00]) }, ['CHAPTER_INVALID', /task_list\.md is not UTF-8/]],
+    ['a file above 256 KB', { ...chapterTree(), 'chapter_context.md': 'x'.repeat(256 * 1024 + 1) }, ['CHAPTER_INVALID', /chapter_context\.md is larger/]],
+    ['a case twin', { ...chapterTree(), 'Task_List.md': TASK_LIST }, ['CHAPTER_INVALID', /task_list\.md has a twin/]],
+    ['no required task', chapterTree({ taskList: '## Optional\n- **a_b** [type: optional]' }), ['TASK_LIST_EMPTY', /line 2: a_b/]],
+    ['a repeated task id', chapterTree({ taskList: '- **a_b** [type: core]\n- **a_b** [type: core]' }), ['TASK_ID_DUPLICATE', /lines 1, 2/]],
   ];
 
-  it.each(cases)('names the problem: %s', async (_title, tree, code, detail) => {
+  it.each(cases)('names the problem: %s', async (_title, tree, [code, detail]) => {
     await using shop = await openWorkshop();
     const resolver = await shop.resolver();
     const chapterBundle = await shop.write('bundle', tree);
@@ -196,7 +204,7 @@ describe('languages and facts', () => {
       return codesOf((await resolver.resolve({ chapterId: 'ch1', sources: sourcesOf({ chapterBundle }) })).diagnostics);
     };
 
-    expect(await findings({ 'consultation_config.yaml': 'a: 1\na: 2' })).toEqual(['consultation_config_invalid', 'manifest_missing'].reverse());
+    expect(await findings({ 'consultation_config.yaml': 'a: 1\na: 2' })).toEqual(['manifest_missing', 'consultation_config_invalid']);
     expect(await findings({ 'consultation_guide.md': 'ask' })).toEqual(['manifest_missing', 'guide_without_config']);
   });
 });
@@ -319,6 +327,8 @@ describe('unset roots', () => {
       expect(checked).toEqual({ trusted: sourcesOf(), refused: [], diagnostics: [] });
       expect([content.chapter.title, content.agents.memo.policy.provenance]).toEqual(['Chapter packaged', 'packaged']);
       await expect(resolver.resolve({ chapterId: 'ch9', sources: sourcesOf() })).rejects.toEqual(refusal('CHAPTER_NOT_FOUND'));
+      const unpacked = await shop.resolver({ packagedDir: '.', packagedPromptsDir: '.' });
+      await expect(unpacked.resolve({ chapterId: 'ch9', sources: sourcesOf() })).rejects.toEqual(refusal('CHAPTER_NOT_FOUND', /no content folder/));
     } finally {
       process.chdir(before);
     }

@@ -12,6 +12,7 @@ export { parseTaskList, type ParsedTaskList } from './parse-task-list.ts';
 export { type ContentDiagnostic, type ContentDiagnosticCode, type Provenance } from './diagnostic.ts';
 export { AGENT_NAMES, PROTOCOL_NAMES, type AgentName, type AgentTexts, type ProtocolName, type ResolvedText } from './agent-texts.ts';
 export { TEMPLATE_NAMES, parseReportTemplate, type ReportSection, type ReportSectionName, type TemplateName } from './report-template.ts';
+export { splitPin, joinPin, StoredPinSchema, type StoredPin } from './stored-pin.ts';
 export { collectPin, restoreFromPin, type ContentPin, type PinnedText } from './pin.ts';
 export {
   planStarterFiles, copyStarterFiles, type StarterPlan, type StarterCopy, type StarterTarget, type CopiedFile,

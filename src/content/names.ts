@@ -6,9 +6,9 @@ const SOLUTION = /^(solution|answer_key)|[_.-]solutions?$/;
 /** What no workspace takes: separators, control characters, bidirectional overrides and what Windows forbids. */
 const FORBIDDEN_CHARACTER = /[\p{Cc}\u202a-\u202e\u2066-\u2069\\/:*?"<>|]/u;
 
-/** Left behind by systems and tools; never content. */
+/** Left behind by systems and tools; never content. Steps like `..` are no names, so they are never passed over as junk. */
 export function isJunk(name: string): boolean {
-  return name.startsWith('.') || JUNK_NAMES.has(name);
+  return (name.startsWith('.') && name !== '.' && name !== '..') || JUNK_NAMES.has(name);
 }
 
 /** Manifests describe files and are not copied with them. */

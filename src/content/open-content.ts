@@ -61,18 +61,13 @@ function createReview(): Review {
       const { type, size } = readEntry(entry);
       const clean = path.replace(/^(\.\/)+/, '').replace(/\/+$/, '');
       const segments = clean.split('/');
-      if (clean === '' || clean === '.' || segments.some(isOrdinaryJunk)) return false;
+      if (clean === '' || clean === '.' || segments.some(isJunk)) return false;
       bytes += size;
       review.problem = entryProblem({ clean, segments, type }) ?? boundProblem(seen, { clean, bytes });
       return review.problem === null;
     },
   };
   return review;
-}
-
-/** `..` begins with a dot too, but it is an attack and not junk. */
-function isOrdinaryJunk(segment: string): boolean {
-  return segment !== '.' && segment !== '..' && isJunk(segment);
 }
 
 function readEntry(entry: unknown): { type: string; size: number } {

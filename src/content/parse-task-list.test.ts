@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import fc from 'fast-check';
+import { array, assert, constantFrom, oneof, property, string } from 'fast-check';
 import { TASK_ID_PATTERN, TaskKindSchema } from '../contracts/index.ts';
 import { parseTaskList } from './parse-task-list.ts';
 
@@ -128,9 +128,9 @@ describe('parseTaskList', () => {
   });
 
   it('never throws, and gives unique legal ids, whole lines and a fixed order for any text', () => {
-    const piece = fc.constantFrom('# A', '## 可选任务', '### Task 1: X', '- **a_b** [type: core]', '- **c_d**', '```', '<!--', '-->', '**Task ID:** `e_f`',
+    const piece = constantFrom('# A', '## 可选任务', '### Task 1: X', '- **a_b** [type: core]', '- **c_d**', '```', '<!--', '-->', '**Task ID:** `e_f`',
       '**Type:** odd', '---', '', '  - nested', 'text', '\r', '\uFEFF');
-    fc.assert(fc.property(fc.array(fc.oneof(piece, fc.string()), { maxLength: 40 }), (pieces) => {
+    assert(property(array(oneof(piece, string()), { maxLength: 40 }), (pieces) => {
       const text = pieces.join('\n');
       const { tasks, diagnostics } = parseTaskList(text);
       const lines = text.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n').replaceAll('\r', '\n').split('\n');

@@ -1,4 +1,5 @@
-import { isAlias, parseDocument, visit } from 'yaml';
+import { isScalar, parseDocument, visit } from 'yaml';
+import type { Document } from 'yaml';
 
 /** YAML as plain data, or the reason why it is none. */
 export type YamlResult = { kind: 'data'; value: unknown } | { kind: 'invalid'; reason: string };
@@ -6,19 +7,15 @@ export type YamlResult = { kind: 'data'; value: unknown } | { kind: 'invalid'; r
 /** Reads YAML with the core schema: no tags that construct things, no aliases, no repeated keys. */
 export function readYamlData(text: string): YamlResult {
   try {
-    const document = parseDocument(text, { schema: 'core', uniqueKeys: true, strict: true, merge: false, logLevel: 'silent' });
+    const document = parseDocument(text, { schema: 'core', uniqueKeys: false, strict: true, merge: false, logLevel: 'silent' });
     const problem = document.errors[0] ?? document.warnings[0];
     if (problem !== undefined) return { kind: 'invalid', reason: firstLine(problem.message) };
-    let hasAlias = false;
-    visit(document, (_key, node) => {
-      if (!isAlias(node)) return undefined;
-      hasAlias = true;
-      return visit.BREAK;
-    });
-    if (hasAlias) return { kind: 'invalid', reason: 'aliases are not allowed' };
+    const repeated = repeatedKey(document);
+    if (repeated !== null) return { kind: 'invalid', reason: `key ${repeated} stands twice` };
+    // A count of 0 switches aliases off altogether.
     return { kind: 'data', value: document.toJS({ maxAliasCount: 0 }) };
   } catch (error) {
-    // Deep nesting ends in the parser's own exceptions; for content all of them mean the same.
+    // Aliases and deep nesting end in the parser's own exceptions; for content all of them mean the same.
     return { kind: 'invalid', reason: firstLine(error instanceof Error ? error.message : 'unreadable') };
   }
 }
@@ -35,6 +32,23 @@ export function splitFrontMatter(text: string): { attributes: Record<string, unk
 /** True for a plain object of data. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A key that a mapping repeats, or null. The parser's own check compares every key with every other, too slow for hostile texts. */
+function repeatedKey(document: Document): string | null {
+  let repeated: string | null = null;
+  visit(document, {
+    Map(_key, map) {
+      const seen = new Set<string>();
+      for (const { key } of map.items) {
+        const name = String(isScalar(key) ? key.value : key);
+        if (seen.has(name)) repeated ??= name.slice(0, 100);
+        seen.add(name);
+      }
+      return repeated === null ? undefined : visit.BREAK;
+    },
+  });
+  return repeated;
 }
 
 function firstLine(message: string): string {

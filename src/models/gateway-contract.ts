@@ -23,14 +23,19 @@ export interface CollectedReply { text: string; toolCalls: ToolCall[]; reason: F
 
 /** Deadlines, retries, fallback, budgets and the ledger over the adapters. */
 export interface ModelGateway {
-  /** Streams one call. Retries only until the first text part was yielded. Throws `ModelError`. */
+  /**
+   * Streams one call. Retries only until the first text part was yielded; text that is blank so far is held back, tool calls
+   * come right before `finish`. Throws `ModelError`. Leaving the iteration cancels the call.
+   */
   stream(request: ModelRequest, context: CallContext, signal: AbortSignal): AsyncIterable<ModelPart>;
-  /** The stream, drained. */
+  /** The stream, drained; as nobody has seen anything, it may also be tried again after text. */
   collect(request: ModelRequest, context: CallContext, signal: AbortSignal): Promise<CollectedReply>;
   /** Context window in tokens for an agent: setting, learnt truth, table, else 32000. */
   windowFor(agent: ModelRequest['agent'], purpose: ModelRequest['purpose']): number;
   /** Factor on token estimates learnt from reported usage, 0.7..1.6. */
   estimateFactorFor(agent: ModelRequest['agent'], purpose: ModelRequest['purpose']): number;
+  /** False once an endpoint has said that its model cannot call tools (`ModelError('tool')`); remembered for 7 days. */
+  supportsTools(agent: ModelRequest['agent'], purpose: ModelRequest['purpose']): boolean;
   /** Whether a configured provider or the offline tutor answers, for capabilities; null parts are not configured. */
   describe(): { mode: 'provider' | 'offline'; provider: string | null; model: string | null; missing: string | null };
   /** True when this agent is answered by the offline tutor. */

@@ -3,3 +3,7 @@ export {
   type FinishReason,
 } from './port.ts';
 export { type ModelGateway, type CallContext, type CallLimits, type CollectedReply } from './gateway-contract.ts';
+export { createModels, type ModelsOptions } from './create-models.ts';
+export { type FactStore } from './learnt-facts.ts';
+export { estimateTokens, estimateRequestTokens, rawTokens } from './estimate-tokens.ts';
+export { OFFLINE_MODEL } from './stream-offline.ts';

@@ -14,17 +14,23 @@ export interface OfflineHints {
   purpose: ModelPurpose;
   language: string;
   message: string;
-  /** Title, bullets from vague to concrete, id and hint level of the current task. */
+  /** Title, bullets (the first is the target, the others are hints from vague to concrete), id and hint level of the current task. */
   task: { id: string; title: string; bullets: readonly string[]; hintLevel: number } | null;
   focus: string;
   targets: readonly string[];
   openTasks: readonly { id: string; title: string; kind: string; bullets: readonly string[] }[];
+  /** The newest run since the last committed turn; an older one would count as a result again. */
   lastRun: { ok: boolean; stdout: string; stderr: string; code: string } | null;
   newUploads: readonly string[];
   skipNote: { skippedTitle: string; nextTitle: string | null; needsReason: boolean } | null;
   consultResult: string | null;
   judgement: { checkpoint: boolean; blocker: string; consult: string } | null;
   experts: readonly { id: string; outputModes: readonly string[] }[];
+  /**
+   * Further facts. Companion: `is_first_answer` and `awaiting_skip_reason` (booleans), `chapter_title`. Final report:
+   * `completed`, `skipped`, `open` (titles), else `task_states` (status by id). Consult: `output_type`, `question`, `concept`, `file_name`, `task_requirements`,
+   * `tool_results: {name, result}[]` in order, `knowledge: {name, text}[]`.
+   */
   facts: Readonly<Record<string, unknown>>;
 }
 

@@ -1,2 +1,10 @@
 export { createStreamHub, type TurnStreamHub, type StreamHub, type Subscription } from './stream/index.ts';
-export type { TurnEngine, TurnTicket, SessionLease } from './engine/engine-contract.ts';
+export {
+  createInitialState, createDigest, createNotes, skip, repinSession, repairSession, repairOutcome, type SkipResult,
+} from './state/index.ts';
+export { renderReport, renderErrorSummary, finalFacts, renderFinalReport } from './report/index.ts';
+export {
+  createTurnEngine, PinnedContent, standingItems, turnItem, memoryItem, reportItem, type EngineDeps, type EngineSettings, type TurnEngine,
+  type TurnTicket, type SessionLease, type Consultant, type ConsultingTurn, type ConsultationOutcome, type OutboxItem,
+} from './engine/index.ts';
+export { loadPrompts, type PromptSet, type PromptPlaces } from './prompts/index.ts';

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { access, mkdir, readdir, rm, unlink, writeFile } from 'node:fs/promises';
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ids } from '../config/index.ts';
@@ -20,6 +20,8 @@ export interface SessionPaths {
 /** Prefixes of what is being made or thrown away; what still exists at a start is a leftover of a killed process. */
 const MAKING = '.new-';
 const LEAVING = '.trash-';
+/** Lies in a new session's folder until its row is committed. */
+const UNSETTLED = '.sidecar-new';
 
 /** Where a session's files lie. */
 export function sessionPaths(sessionsDir: string, sessionId: string): SessionPaths {
@@ -49,6 +51,9 @@ export function draftPath(sessionsDir: string, ids: Ids): string {
 export async function draftSessionFolder(sessionsDir: string, ids: Ids): Promise<FolderDraft> {
   const paths = pathsOf(draftPath(sessionsDir, ids));
   await makeFolders(paths);
+  await writeFile(join(paths.folder, UNSETTLED), '', { mode: 0o600 }).catch((error: unknown) => {
+    throw storageError(error, 'the session folder could not be made');
+  });
   let settled = false;
   return {
     paths,
@@ -100,15 +105,29 @@ export async function discard(path: string | null): Promise<void> {
   if (path !== null) await rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 }).catch(() => undefined);
 }
 
-/** Puts a moved path back where it was; used when the transaction that moved it failed. */
-export async function putBack(from: string | null, to: string): Promise<void> {
-  if (from !== null) await rename(from, to).catch(() => undefined);
+/** The row of a new session is committed: its folder is no draft any more. */
+export async function markSettled(paths: SessionPaths): Promise<void> {
+  await unlink(join(paths.folder, UNSETTLED)).catch(() => undefined); // Left for the next start, which looks at the row.
 }
 
-/** Removes what a killed process left unfinished; returns how many entries went. */
-export async function sweepLeftovers(sessionsDir: string): Promise<number> {
+/** True for the folder of a session whose row was never committed. */
+export async function isUnsettled(paths: SessionPaths): Promise<boolean> {
+  return await access(join(paths.folder, UNSETTLED)).then(() => true, () => false);
+}
+
+/** Removes what a killed process left unfinished; returns how many entries went. `isKnown`: does a session have a row? */
+export async function sweepLeftovers(sessionsDir: string, isKnown: (sessionId: string) => boolean): Promise<number> {
   const names = await readdir(sessionsDir).catch(() => []);
-  const leftovers = names.filter((name) => name.startsWith(MAKING) || name.startsWith(LEAVING));
-  for (const name of leftovers) await discard(join(sessionsDir, name));
-  return leftovers.length;
+  let removed = 0;
+  for (const name of names) {
+    const paths = sessionPaths(sessionsDir, name);
+    const isTemporary = name.startsWith(MAKING) || name.startsWith(LEAVING);
+    const isDraft = !isTemporary && await isUnsettled(paths);
+    if (isDraft && isKnown(name)) await markSettled(paths);
+    else if (isDraft || isTemporary) {
+      await discard(paths.folder);
+      removed += 1;
+    }
+  }
+  return removed;
 }

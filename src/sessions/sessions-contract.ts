@@ -4,15 +4,22 @@ import type {
   WorkspaceAnswer, WorkspaceEntry,
 } from '../contracts/index.ts';
 import type { Subscription } from '../orchestration/index.ts';
+import type { Caller } from './create.ts';
+import type { FileChange } from './files/write-file.ts';
+import type { ImportProblem } from './import-problems.ts';
+import type { SessionPaths } from './session-folder.ts';
 
 /** One part of an upload: the client's file name and its bytes, already bounded by the route. */
 export interface UploadPart { name: string; bytes: Uint8Array }
 
 /** What the API calls; every method throws SidecarError with a code of the contract. Session ids that break the pattern are unknown. */
 export interface Sessions {
-  create(request: CreateSessionRequest): Promise<CreateSessionAnswer>;
-  reattach(sessionId: string, request: ReattachRequest): Promise<ReattachAnswer>;
+  /** Without `caller`: the caller has a token unless the shipped app's mode is on. */
+  create(request: CreateSessionRequest, caller?: Caller): Promise<CreateSessionAnswer>;
+  reattach(sessionId: string, request: ReattachRequest, caller?: Caller): Promise<ReattachAnswer>;
   list(query: { chapter_id?: string | undefined; limit?: number | undefined }): Promise<SessionListItem[]>;
+  /** Imports the folder of a session that the store does not know yet; every route with a session id awaits this first. */
+  ensureKnown(sessionId: string): Promise<void>;
   history(sessionId: string): HistoryTurn[];
   dynamicReport(sessionId: string): string;
   state(sessionId: string): SessionState;
@@ -28,6 +35,14 @@ export interface Sessions {
   /** Language in which errors of this session are told; the service's when unknown. */
   languageOf(sessionId: string): 'zh' | 'en';
   files: SessionFiles;
+  /** Folders of a session, for the lanes. Throws SESSION_NOT_FOUND. */
+  pathsOf(sessionId: string): SessionPaths;
+  /** What imports could not take as it stood, for diagnostics. */
+  importProblems(): ImportProblem[];
+  /** At start-up: removes what a killed process left unfinished; returns how many entries went. */
+  sweep(): Promise<number>;
+  /** Ends imports and waits for work in the background. */
+  close(): Promise<void>;
 }
 
 /** Workspace and uploads of a session. Names are workspace-relative, `/`-separated, decoded once. */
@@ -37,6 +52,8 @@ export interface SessionFiles {
   read(sessionId: string, name: string): Promise<FileContent & { etag: string }>;
   readRaw(sessionId: string, name: string): Promise<{ bytes: Uint8Array; contentType: string; fileName: string; etag: string }>;
   write(sessionId: string, name: string, change: PutFileRequest & { ifMatch: string | null }): Promise<WorkspaceEntry>;
+  /** Like `write`, for bytes; `maxBytes` may widen the limit, as notebooks have one of their own. */
+  writeBytes(sessionId: string, name: string, change: FileChange): Promise<WorkspaceEntry & { etag: string }>;
   remove(sessionId: string, name: string, options: { recursive: boolean }): Promise<void>;
   move(sessionId: string, request: MoveRequest): Promise<WorkspaceEntry>;
   upload(sessionId: string, parts: readonly UploadPart[]): Promise<{ files: UploadedFile[]; message: string }>;

@@ -19,7 +19,7 @@ CREATE INDEX sessions_by_content ON sessions (content_hash);
 CREATE TABLE turns (
   turn_id TEXT PRIMARY KEY, session_id TEXT NOT NULL REFERENCES sessions ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
   client_turn_id TEXT, turn_index INTEGER NOT NULL, kind TEXT NOT NULL, message TEXT NOT NULL, base_revision INTEGER NOT NULL,
-  phase TEXT NOT NULL, "end" TEXT, judgement TEXT, decision TEXT NOT NULL, staged_plan TEXT NOT NULL, lease_pid INTEGER,
+  phase TEXT NOT NULL, "end" TEXT, judgement TEXT, decision TEXT NOT NULL DEFAULT 'null', staged_plan TEXT NOT NULL DEFAULT 'null', lease_pid INTEGER,
   lease_started_at TEXT, accepted_at TEXT NOT NULL, ended_at TEXT, error TEXT
 ) STRICT;
 CREATE INDEX turns_of_session ON turns (session_id, client_turn_id);
@@ -115,7 +115,7 @@ CREATE INDEX executions_open ON executions (id) WHERE ended_at IS NULL;
 CREATE TABLE jobs (
   id INTEGER PRIMARY KEY, job_id TEXT NOT NULL UNIQUE,
   session_id TEXT NOT NULL REFERENCES sessions ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED, state TEXT NOT NULL,
-  created_at REAL NOT NULL, started_at REAL, ended_at REAL, execution_id TEXT, request TEXT NOT NULL, result TEXT NOT NULL,
+  created_at REAL NOT NULL, started_at REAL, ended_at REAL, execution_id TEXT, request TEXT NOT NULL DEFAULT 'null', result TEXT NOT NULL DEFAULT 'null',
   events TEXT NOT NULL
 ) STRICT;
 CREATE INDEX jobs_of_session ON jobs (session_id, id);

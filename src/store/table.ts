@@ -13,7 +13,7 @@ export type OnRowDamage = (place: { table: string; column: string; raw: RawRow; 
 
 /** The column list of a SELECT. */
 export function columnList<Row>(table: Table<Row>): string {
-  return Object.keys(table.columns).join(', ');
+  return quoteAll(Object.keys(table.columns));
 }
 
 /** Inserts a row; `extra` holds columns beside the fields. */
@@ -24,7 +24,7 @@ export function insertRow<Row extends object>(
   const names = Object.keys(values);
   const verb = target.orIgnore === true ? 'INSERT OR IGNORE' : 'INSERT';
   const marks = names.map(() => '?').join(', ');
-  target.database.run(`${verb} INTO ${target.table.name} (${names.join(', ')}) VALUES (${marks})`, ...Object.values(values));
+  target.database.run(`${verb} INTO ${target.table.name} (${quoteAll(names)}) VALUES (${marks})`, ...Object.values(values));
 }
 
 /** Replaces the given fields of the rows that match `key` exactly; returns how many there were. */
@@ -34,7 +34,7 @@ export function updateRow<Row extends object>(
   const values = encodeFields(target.table, change);
   const names = Object.keys(values).sort();
   if (names.length === 0) return 0;
-  const assignments = names.map((name) => `${name} = ?`).join(', ');
+  const assignments = names.map((name) => `"${name}" = ?`).join(', ');
   const conditions = Object.keys(key).map((name) => `${name} = ?`).join(' AND ');
   const ordered = names.map((name) => values[name] ?? null);
   return target.database.run(`UPDATE ${target.table.name} SET ${assignments} WHERE ${conditions}`, ...ordered, ...Object.values(key));
@@ -46,8 +46,8 @@ export function encodeFields<Row extends object>(table: Table<Row>, fields: Part
   for (const name of Object.keys(fields)) {
     if (!isField(table, name)) throw new Error(`table ${table.name} has no column ${name}`);
     const value = fields[name];
-    // An optional field that is absent keeps its column; `Row[keyof Row]` cannot say that the value belongs to this column.
-    if (value !== undefined) values[name] = table.columns[name].encode(value as Row[keyof Row]);
+    // An optional field that is absent keeps its column; `Partial<Row>` cannot say that the value belongs to this column.
+    if (value !== undefined) values[name] = table.columns[name].encode(value as Row[typeof name]);
   }
   return values;
 }
@@ -60,6 +60,11 @@ export function readRow<Row extends object>(table: Table<Row>, raw: RawRow, onDa
     row[column] = table.columns[column].decode(raw[column], (problem) => onDamage({ table: table.name, column, raw, problem }));
   }
   return row as Row; // Every field of Row has a column, by the type of `Columns`, and each was just set.
+}
+
+/** One column of ours is named by a keyword. */
+function quoteAll(names: readonly string[]): string {
+  return names.map((name) => `"${name}"`).join(', ');
 }
 
 function isField<Row extends object>(table: Table<Row>, name: string): name is Extract<keyof Row, string> {

@@ -1,6 +1,6 @@
 import { createAnthropic } from '@ai-sdk/anthropic';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import { jsonSchema, streamText, tool, type LanguageModel, type ModelMessage as SdkMessage, type TextStreamPart, type ToolSet } from 'ai';
+import { InvalidResponseDataError, jsonSchema, streamText, tool, type LanguageModel, type ModelMessage as SdkMessage, type TextStreamPart, type ToolSet } from 'ai';
 import type { AdapterCall, AdapterPart, ModelAdapter } from '../adapter-port.ts';
 import { readFinishReason } from '../quirks.ts';
 import { ThinkFilter } from '../think-filter.ts';
@@ -114,6 +114,7 @@ class Reading {
   readonly #filter = new ThinkFilter();
   readonly #inputs = new Map<string, string>(); // raw arguments by call id, removed when the call is complete
   readonly #known: ReadonlySet<string>;
+  #hasCall = false;
 
   constructor(call: AdapterCall, watch: WireWatch) {
     this.#call = call;
@@ -136,7 +137,7 @@ class Reading {
         return;
       case 'tool-call': return yield* this.#toolCall(part);
       case 'error':
-        if (!this.#isSurvivable()) throw translateError(part.error);
+        if (!this.#isSurvivable(part.error)) throw translateError(part.error);
         return;
       default: return;
     }
@@ -153,7 +154,7 @@ class Reading {
     const reason = readFinishReason(finishReason);
     if (reason === 'broken') throw new UpstreamError({ kind: 'gave_up', reason: finishReason });
     if (reason === 'content_filter') throw new UpstreamError({ kind: 'content_filter' });
-    yield { type: 'finish', reason, usage };
+    yield { type: 'finish', reason: reason === 'tool_calls' && !this.#hasCall ? 'stop' : reason, usage };
   }
 
   // Arguments as the model wrote them; the library has parsed them by now, or could not.
@@ -167,15 +168,13 @@ class Reading {
     }
     // Nobody offered tools here, so nobody waits for a call.
     if (this.#known.size === 0) return;
+    this.#hasCall = true;
     yield { type: 'tool_call', call: { id: part.toolCallId, name: part.toolName, input } };
   }
 
-  /** An event without content that could not be read, or a missing finish reason in a stream that ended properly. */
-  #isSurvivable(): boolean {
-    return this.#watch.isLastHarmless || (this.#watch.isDone && this.#watch.finishReason === null && !this.#hasBadEvent());
-  }
-
-  #hasBadEvent(): boolean {
-    return this.#watch.isLastBad;
+  /** An event without content that could not be read, or a missing finish reason, which `end` judges by the terminator. */
+  #isSurvivable(error: unknown): boolean {
+    if (this.#watch.isLastHarmless) return true;
+    return InvalidResponseDataError.isInstance(error) && this.#watch.finishReason === null;
   }
 }

@@ -2,9 +2,8 @@ import type { Usage } from '../../contracts/index.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const MESSAGE_EVENTS: ReadonlySet<string> = new Set([
-  'message_start', 'message_delta', 'message_stop', 'content_block_start', 'content_block_delta', 'content_block_stop', 'ping', 'error',
-]);
+// The events of the messages protocol that lose an answer when they are lost; the rest is read here.
+const CONTENT_EVENTS: ReadonlySet<string> = new Set(['content_block_start', 'content_block_delta', 'content_block_stop', 'error']);
 const DONE_MARKER = /(?:^|[\r\n])data: ?\[DONE\]/;
 const MARKER_LENGTH = 16;
 
@@ -61,7 +60,7 @@ export class WireWatch {
 
   #seeMessageEvent(event: Fields): void {
     const type = String(event['type']);
-    this.isLastHarmless = !MESSAGE_EVENTS.has(type) && event['error'] === undefined;
+    this.isLastHarmless = !CONTENT_EVENTS.has(type) && event['error'] === undefined;
     if (type === 'message_stop') this.isDone = true;
     const message = type === 'message_start' ? event['message'] : undefined;
     if (isFields(message)) this.#addMessageUsage(message['usage']);

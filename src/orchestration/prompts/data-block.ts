@@ -3,7 +3,7 @@ import { clipCodePoints } from '../../contracts/index.ts';
 /** Whatever a section's own cap allows, no data block is longer than this. */
 const MAX_BLOCK_CHARS = 60_000;
 /** A protocol marker at the start of a line, also behind blanks and invisible characters. */
-const MARKER_LINE = /^([^\S\n]*[\u200b-\u200f\u2060\ufeff]*[^\S\n]*)([@＠]{2})/gm;
+const MARKER_LINE = /^([\t \u00a0\u1680\u2000-\u200f\u202f\u205f\u2060\u3000\ufeff]*)([@＠]{2})/gm;
 const LINE_BREAKS = /\r\n?|[\u0085\u2028\u2029\v\f]/g;
 
 /** Makes protocol markers inside foreign text readable as text: a line that starts with `@@` gets a backslash in front. */

@@ -42,7 +42,7 @@ function outlineObject(node: SchemaNode, indent: string | null): string {
     return `${name}${node.required?.includes(name) === true ? '' : '?'}: ${outline(value, inner)}`;
   });
   const extra = node.additionalProperties;
-  if (typeof extra === 'object') fields.push(`<id>: ${outline(extra, inner)}`);
+  if (typeof extra === 'object') fields.push(`<key>: ${outline(extra, inner)}`);
   if (fields.length === 0) return '{}';
   return inner === null ? `{ ${fields.join(', ')} }` : `{\n${fields.map((field) => `${inner}${field}`).join('\n')}\n${indent}}`;
 }

@@ -8,7 +8,7 @@ const TAG = /\{\{([?/]?)([A-Z][A-Z0-9_]*)\}\}/g;
 
 interface OpenBlock { name: string; body: TemplateNode[] }
 
-/** Parses `{{NAME}}` and `{{?NAME}}…{{/NAME}}`. Throws on any other use of `{{` or `}}` and on blocks that do not nest. */
+/** Parses `{{NAME}}` and `{{?NAME}}…{{/NAME}}`. Throws on any other use of `{{` and on blocks that do not nest. */
 export function parseTemplate(source: string): TemplateNode[] {
   const root: OpenBlock = { name: '', body: [] };
   const open: OpenBlock[] = [root];
@@ -62,7 +62,7 @@ function closeBlock(open: OpenBlock[], name: string): void {
 }
 
 function textNode(text: string): TemplateNode[] {
-  if (text.includes('{{') || text.includes('}}')) throw new Error(`unreadable tag near "${text.trim().slice(0, 60)}"`);
+  if (text.includes('{{')) throw new Error(`unreadable tag near "${text.trim().slice(0, 60)}"`);
   return text === '' ? [] : [{ kind: 'text', text }];
 }
 

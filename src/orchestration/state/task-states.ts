@@ -75,5 +75,7 @@ export function withStatus(state: SessionState, id: string, status: SubtaskState
 
 /** Derives what follows from the statuses: the current task, and whether an end may be suggested. */
 export function settleTasks(state: SessionState, wish: string | null): SessionState {
-  return { ...state, current_subtask_id: chooseTask(state, wish), end_suggested: areRequiredTasksDone(state) };
+  // A restored session whose content is missing has no tasks at all; that is no reason to end it.
+  const hasTasks = Object.keys(state.subtask_status).length > 0;
+  return { ...state, current_subtask_id: chooseTask(state, wish), end_suggested: hasTasks && areRequiredTasksDone(state) };
 }

@@ -20,7 +20,8 @@ export async function writeFile(
   context: FilesContext, target: { sessionId: string; name: string }, change: PutFileRequest & { ifMatch: string | null },
 ): Promise<WorkspaceEntry> {
   context.require(target.sessionId);
-  return await writeBytes(context, target, { bytes: decodeContent(change), ifMatch: change.ifMatch });
+  const { etag: _etag, ...entry } = await writeBytes(context, target, { bytes: decodeContent(change), ifMatch: change.ifMatch });
+  return entry;
 }
 
 /** Writes a file at once or not at all, making the folders above it. Quotas, types, twins and `if-match` are checked before. */

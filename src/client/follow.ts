@@ -1,0 +1,30 @@
+import type { StreamEvent } from '../contracts/index.ts';
+import type { ReceivedFrame } from './event-stream.ts';
+import { readFrames } from './event-stream.ts';
+import type { Http } from './http.ts';
+import { isConnectionLoss } from './sidecar-api-error.ts';
+import { reconnect } from './send.ts';
+
+export interface FollowOptions { lastEventId?: string; signal?: AbortSignal | undefined; reconnectForMs?: number }
+
+/** Follows all events of a session across turns, and goes on after a lost connection. Ends with the signal or when the session goes. */
+export async function* followSession(http: Http, sessionId: string, options: FollowOptions = {}): AsyncGenerator<ReceivedFrame<StreamEvent>> {
+  const { signal, reconnectForMs = 60_000 } = options;
+  let lastId = options.lastEventId;
+  const connect = (): Promise<Response> =>
+    http.open(`/api/session/${encodeURIComponent(sessionId)}/events`, { headers: { 'last-event-id': lastId }, signal });
+  let response = await connect();
+  for (;;) {
+    try {
+      for await (const frame of readFrames<StreamEvent>(response)) {
+        if (frame.id !== '') lastId = frame.id;
+        yield frame;
+      }
+    } catch (error) {
+      if (signal?.aborted === true) return;
+      if (!isConnectionLoss(error)) throw error;
+    }
+    if (signal?.aborted === true) return;
+    response = await reconnect(connect, reconnectForMs, signal);
+  }
+}

@@ -1,0 +1,11 @@
+export { createSidecarClient, type SidecarClient } from './client.ts';
+export { SidecarApiError, isConnectionLoss } from './sidecar-api-error.ts';
+export { normaliseEvent, isTerminal, type NormalisedEvent } from './events.ts';
+export { readFrames, type ReceivedFrame } from './event-stream.ts';
+export type { Endpoint, Fetch, HttpOptions } from './http.ts';
+export type { SendOptions } from './send.ts';
+export type { FollowOptions } from './follow.ts';
+export type { SessionCalls } from './session-calls.ts';
+export type { FileCalls } from './file-calls.ts';
+export type { CodeCalls, CodeRequest, CellCall, RunEvent } from './code-calls.ts';
+export type { ServiceCalls } from './service-calls.ts';

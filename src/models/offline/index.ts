@@ -1,0 +1,1 @@
+export { createOfflineTutor } from './offline-tutor.ts';

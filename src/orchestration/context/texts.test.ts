@@ -1,0 +1,65 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { rawTokens } from '../../models/index.ts';
+import { cleanForMemory } from './clean-for-memory.ts';
+import { CUT_MARK, clipText, type ClipSide } from './clip.ts';
+import { splitParagraphs, splitSections } from './markdown-parts.ts';
+import { taskBullets } from './task-bullets.ts';
+
+it('clips to the limit and marks the cut', () => {
+  const sides = fc.constantFrom<ClipSide>('tail', 'middle', 'head');
+  fc.assert(fc.property(fc.string({ unit: 'grapheme', maxLength: 400 }), fc.integer({ min: 0, max: 60 }), sides, (text, limit, side) => {
+    const clipped = clipText(text, limit, side);
+    if (rawTokens(text) <= limit) return expect(clipped).toBe(text);
+    expect(rawTokens(clipped)).toBeLessThanOrEqual(limit);
+    expect(clipped === '' || clipped.includes(CUT_MARK)).toBe(true);
+    return expect(clipped.isWellFormed()).toBe(true);
+  }));
+});
+
+it.each<[ClipSide, string]>([
+  ['tail', `first paragraph\n\nsecond paragraph\n${CUT_MARK}`],
+  ['head', `${CUT_MARK}\nsecond paragraph\n\nthird paragraph`],
+])('cuts the %s at a paragraph border', (side, expected) => {
+  expect(clipText('first paragraph\n\nsecond paragraph\n\nthird paragraph', 12, side)).toBe(expected);
+});
+
+it.each([
+  ['a reasoning block', 'a <think>secret plan</think> b', 'a  b'],
+  ['a block that was never closed', 'seen: rows <think>maybe', 'seen: rows'],
+  ['a block whose start was lost', 'maybe so</think> seen: rows', 'seen: rows'],
+  ['a tool call', 'x <tool_call>{"name":"f"}</tool_call>', 'x'],
+  ['special tokens', 'a<|im_end|>b', 'ab'],
+  ['marker lines', 'a\n@@judgement {"checkpoint":true}\nb', 'a\n\nb'],
+  ['ordinary text', 'a < b, and x@@y', 'a < b, and x@@y'],
+])('cleans memory of %s', (_title, text, expected) => {
+  expect(cleanForMemory(text)).toBe(expected);
+});
+
+it('never lets markup into memory, however it is nested', () => {
+  const pieces = fc.array(fc.constantFrom('<think>', '</think>', '<tool_call>', '</tool_call>', '@@record', '\n', 'text ', '<|x|>', '<|', '|>', '<'), { maxLength: 14 });
+  fc.assert(fc.property(pieces, (words) => {
+    expect(cleanForMemory(words.join(''))).not.toMatch(/<\/?(think|tool_call)\b|<\|[a-z_]+\|>|^[ \t]*@@/im);
+  }));
+});
+
+it('clips memory at a code point', () => {
+  expect(cleanForMemory('数据🙂表', 3)).toBe('数据🙂');
+});
+
+it('splits at headings and paragraphs, not inside code', () => {
+  const text = 'intro\n\n# A\n```\n# no heading\n\nno paragraph\n```\n\n## B\nb';
+
+  expect(splitSections(text)).toEqual(['intro', '# A\n```\n# no heading\n\nno paragraph\n```', '## B\nb']);
+  expect(splitParagraphs(text)).toEqual(['intro', '# A\n```\n# no heading\n\nno paragraph\n```', '## B\nb']);
+});
+
+it.each([
+  ['nested items under an id bullet', '### Task 1: T\n- **read_it**: Read it [type: core]\n  - print it\n  - use `head`', ['print it', 'use `head`']],
+  ['items under id lines', '### Task 1: T\n\n**Task ID:** `read_it`\n**Type:** Core\n\n- Load it\n1. Then count', ['Load it', 'Then count']],
+  ['items in Chinese', '### 任务1：读表\n- **read_it** [类型: core]\n  - 打印前三行', ['打印前三行']],
+  ['no items of a code block', '- **read_it**: r\n```\n- not this\n```\n- this', ['this']],
+  ['nothing', 'text only', []],
+])('finds %s', (_title, body, expected) => {
+  expect(taskBullets({ id: 'read_it', body })).toEqual(expected);
+});

@@ -1,0 +1,161 @@
+import type { LedgerRow, TurnEvent } from '../../contracts/index.ts';
+import type { HistoryRow, MemoJobRow, SessionRow } from '../../store/index.ts';
+import type { MemoScope } from '../context/index.ts';
+import { readMemoPatch } from '../reading/index.ts';
+import { renderReport } from '../report/index.ts';
+import { appendErrors, applyMemoPatch, createJudgement, createMemory, describeTurn, foldMemory, wantedLongTerm, withExt } from '../state/index.ts';
+import type { MemoPatchProposal } from '../state/index.ts';
+import { askStructured } from './ask-structured.ts';
+import type { EngineDeps } from './engine-deps.ts';
+import { assembleTurn } from './phases/assemble.ts';
+import { standingItems } from './phases/commit.ts';
+import { UsageMeter } from './usage-meter.ts';
+
+/** How a memo ended, and the usage events nobody has heard yet. */
+export interface MemoOutcome { kind: 'noted' | 'degraded' | 'nothing'; usage: TurnEvent[]; revision: number; turnIndex: number }
+
+const RANGE_TURNS = 3;
+const RESUMED_ATTEMPTS = 2;
+const NOTHING: MemoOutcome = { kind: 'nothing', usage: [], revision: 0, turnIndex: 0 };
+
+/** Runs memo jobs: one at a time per session, owned by the session and not by a connection. Entries live while a job runs. */
+export class MemoRunner {
+  readonly #deps: EngineDeps;
+  readonly #running = new Map<string, Promise<MemoOutcome>>();
+  readonly #stop = new AbortController();
+
+  constructor(deps: EngineDeps) {
+    this.#deps = deps;
+  }
+
+  /** Runs the session's waiting job after the one that runs. Never rejects. */
+  run(sessionId: string): Promise<MemoOutcome> {
+    const before = this.#running.get(sessionId) ?? Promise.resolve(NOTHING);
+    const job = before.then(() => this.#runOnce(sessionId)).finally(() => {
+      if (this.#running.get(sessionId) === job) this.#running.delete(sessionId);
+    });
+    this.#running.set(sessionId, job);
+    return job;
+  }
+
+  /** Queues every job that an earlier process left. */
+  resume(): void {
+    for (const job of this.#deps.store.memoJobs.all()) {
+      if (job.attempts >= RESUMED_ATTEMPTS) continue;
+      void this.run(job.session_id).then((outcome) => this.announce(job.session_id, outcome));
+    }
+  }
+
+  /** Tells the session's readers of a memo that came after its turn. */
+  announce(sessionId: string, outcome: MemoOutcome): void {
+    if (this.#stop.signal.aborted || this.#deps.store.sessions.get(sessionId) === null) return;
+    for (const event of outcome.usage) this.#deps.hub.emit(sessionId, null, event);
+    if (outcome.kind !== 'noted') return;
+    this.#deps.hub.emit(sessionId, null, { type: 'report_updated', turn_index: outcome.turnIndex, revision: outcome.revision });
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await Promise.allSettled(this.#running.values());
+  }
+
+  async #runOnce(sessionId: string): Promise<MemoOutcome> {
+    try {
+      const job = this.#deps.store.memoJobs.get(sessionId);
+      const row = this.#deps.store.sessions.get(sessionId);
+      if (job === null || row === null || this.#stop.signal.aborted) return NOTHING;
+      return await this.#note(job, row);
+    } catch (error) {
+      if (!this.#stop.signal.aborted) this.#deps.log.error({ err: error, sessionId }, 'memo job failed');
+      return NOTHING;
+    }
+  }
+
+  async #note(job: MemoJobRow, row: SessionRow): Promise<MemoOutcome> {
+    const { store } = this.#deps;
+    const newest = store.history.tail(row.session_id, RANGE_TURNS * 2).find((past) => past.turn_index === job.to_turn);
+    if (newest === undefined) {
+      store.memoJobs.finish(row.session_id, job.to_turn);
+      return NOTHING;
+    }
+    const meter = new UsageMeter();
+    const scope = scopeOf(job, row);
+    const patch = await this.#ask({ job, row, newest, scope }, (attempt) => meter.count(attempt));
+    const outcome = this.#save({ job, newest, scope, patch }, meter);
+    return { ...outcome, usage: meter.report(newest.turn_index, ['MA']) };
+  }
+
+  async #ask(
+    work: { job: MemoJobRow; row: SessionRow; newest: HistoryRow; scope: MemoScope }, countAttempt: (row: LedgerRow) => void,
+  ): Promise<MemoPatchProposal | null> {
+    const { row, newest, job, scope } = work;
+    const { snapshot } = await assembleTurn({ turnId: newest.turn_id, kind: newest.kind, message: newest.user_message }, row, this.#deps);
+    return await askStructured({
+      purpose: 'memo', read: readMemoPatch, repairWith: 'memo', extras: { memo: scope },
+      snapshot: { ...snapshot, judgement: this.#deps.store.turns.get(job.turn_id)?.judgement ?? null },
+    }, { sessionId: row.session_id, turnId: newest.turn_id, signal: this.#stop.signal, countAttempt, notice: () => {} }, this.#deps);
+  }
+
+  /** One transaction over the newest row: a turn that was committed meanwhile keeps what it wrote. */
+  #save(
+    work: { job: MemoJobRow; newest: HistoryRow; scope: MemoScope; patch: MemoPatchProposal | null }, meter: UsageMeter,
+  ): Omit<MemoOutcome, 'usage'> {
+    const { store, clock, content } = this.#deps;
+    const { job, newest, patch, scope } = work;
+    const at = clock.now().toISOString();
+    const outcome = store.transaction((): Omit<MemoOutcome, 'usage'> => {
+      const row = store.sessions.get(job.session_id);
+      const stillThere = store.history.tail(job.session_id, RANGE_TURNS * 2).some((past) => past.turn_id === newest.turn_id);
+      if (row === null || !stillThere) return NOTHING;
+      store.history.updateUsage(row.session_id, newest.turn_index, { ...newest.token_usage, ...meter.totals() });
+      if (patch === null) {
+        store.memoJobs.setAttempts(row.session_id, job.attempts + 1);
+        store.sessions.update(row.session_id, degrade(row, newest), at);
+        return { kind: 'degraded', revision: row.report_revision, turnIndex: newest.turn_index };
+      }
+      const template = content.load(row.content_hash)?.templates.dynamic_report_template.text ?? null;
+      const next = applyMemo(row, { newest, patch, scope, template, judgement: store.turns.get(job.turn_id)?.judgement ?? createJudgement() });
+      store.sessions.update(row.session_id, next, at);
+      for (const [kind, body] of [['digest', next.digest], ['notes', next.notes]] as const) {
+        store.revisions.insert({ session_id: row.session_id, kind, revision: next.report_revision, body, created_at: at });
+      }
+      store.memoJobs.finish(row.session_id, job.to_turn);
+      if (store.backends.get(row.session_id) !== null) {
+        for (const item of standingItems({ ...row, ...next })) store.outbox.enqueue(row.session_id, item, at);
+      }
+      return { kind: 'noted', revision: next.report_revision, turnIndex: newest.turn_index };
+    });
+    if (outcome.kind === 'noted') this.#deps.onQueued();
+    return outcome;
+  }
+}
+
+function scopeOf(job: MemoJobRow, row: SessionRow): MemoScope {
+  const wanted = wantedLongTerm(row.digest.memory_state ?? createMemory());
+  return {
+    fromTurn: Math.max(job.from_turn, job.to_turn - RANGE_TURNS + 1), toTurn: job.to_turn,
+    fold: wanted === null ? null : { longTerm: wanted.summary, turnRange: wanted.chunk.turn_range, chunk: wanted.chunk.summary },
+  };
+}
+
+function applyMemo(row: SessionRow, memo: {
+  newest: HistoryRow; patch: MemoPatchProposal; scope: MemoScope; template: string | null; judgement: ReturnType<typeof createJudgement>;
+}) {
+  const noted = applyMemoPatch({
+    digest: row.digest, notes: row.notes, patch: memo.patch,
+    facts: { turnIndex: memo.newest.turn_index, judgement: memo.judgement, state: row.state, longTermRange: memo.scope.fold?.turnRange ?? null },
+  });
+  const state = withExt(appendErrors(row.state, noted.errors), { revision: row.revision + 1 });
+  const report_md = renderReport({ state, notes: noted.notes, template: memo.template, language: row.language });
+  return { state, digest: noted.digest, notes: noted.notes, report_md, report_revision: row.report_revision + 1 };
+}
+
+/** Without a memo the turn still gets its line of memory, from its record; digest and notes stay. */
+function degrade(row: SessionRow, newest: HistoryRow): Pick<SessionRow, 'digest' | 'state'> {
+  const line = describeTurn(newest.turn_outcome, row.language);
+  const memory = foldMemory(row.digest.memory_state ?? createMemory(), {
+    turnCount: row.state.turn_index, lines: [{ turn_index: newest.turn_index, text: line }],
+  });
+  const degraded = { ...row.state.ext?.degraded, MA: newest.turn_index };
+  return { digest: { ...row.digest, memory_state: memory }, state: withExt(row.state, { degraded, revision: row.revision + 1 }) };
+}
