@@ -43,7 +43,11 @@ function registerRoute(app: FastifyInstance, route: RouteContract, deps: ApiDeps
     bodyLimit: limit,
     exposeHeadRoute: route.answerKind !== 'sse',
     onRequest: async (request) => checkBodyHead(request, route, limit),
-    handler: async (request, reply) => await handler(new RouteRequest(request, deps), reply),
+    handler: async (request, reply) => {
+      const asked = new RouteRequest(request, deps);
+      if (asked.sessionId !== '') await deps.sessions.ensureKnown(asked.sessionId);
+      return await handler(asked, reply);
+    },
   });
   if (route.answerKind !== 'sse' || route.method !== 'GET') return;
   app.route({

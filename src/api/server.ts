@@ -70,7 +70,7 @@ function createApp(deps: ApiDeps, guard: Guard): { app: FastifyInstance; server:
       if (admit(request, response)) handler(request, response);
     }),
     genReqId: (request) => (request as Tagged)[REQUEST_ID] ?? '', // proof: tagged by `admit` before fastify sees it
-    logger: false, disableRequestLogging: true, caseSensitive: true, routerOptions: { maxParamLength: 4_096 }, bodyLimit: LIMITS.json_body_bytes,
+    logger: false, routerOptions: { maxParamLength: 4_096, caseSensitive: true }, bodyLimit: LIMITS.json_body_bytes,
     onProtoPoisoning: 'error', onConstructorPoisoning: 'error', forceCloseConnections: false, return503OnClosing: false,
   });
   const admit = (request: IncomingMessage, response: ServerResponse): boolean => {

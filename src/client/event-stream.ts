@@ -31,7 +31,7 @@ export async function* readFrames<T extends { type: string }>(response: Response
       if (done) return;
       const text = decoder.decode(value, { stream: true });
       pending += text.length;
-      if (pending > MAX_FRAME_CHARACTERS) throw new SidecarApiError(0, 'ANSWER_INVALID', 'a frame does not end');
+      if (pending > MAX_FRAME_CHARACTERS) throw new SidecarApiError(0, 'ANSWER_INVALID', { detail: 'a frame does not end' });
       parser.feed(text);
       yield* frames.splice(0);
     }
@@ -53,12 +53,12 @@ function parseObject(data: string): { type: string } | null {
 async function readWithin(reader: ReadableStreamDefaultReader<Uint8Array>, silenceMs: number): Promise<ReadableStreamReadResult<Uint8Array>> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const silence = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new SidecarApiError(0, 'CONNECTION_LOST', 'the stream fell silent')), silenceMs);
+    timer = setTimeout(() => reject(new SidecarApiError(0, 'CONNECTION_LOST', { detail: 'the stream fell silent' })), silenceMs);
   });
   try {
     return await Promise.race([reader.read(), silence]);
   } catch (error) {
-    throw error instanceof SidecarApiError ? error : new SidecarApiError(0, 'CONNECTION_LOST', 'the stream broke off', error);
+    throw error instanceof SidecarApiError ? error : new SidecarApiError(0, 'CONNECTION_LOST', { detail: 'the stream broke off', cause: error });
   } finally {
     clearTimeout(timer);
   }

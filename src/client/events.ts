@@ -2,9 +2,6 @@ import type { StreamEvent, TurnEvent } from '../contracts/index.ts';
 
 type Raw<T extends TurnEvent['type']> = Extract<TurnEvent, { type: T }>;
 
-/** An event type of a newer server. */
-export interface UnknownEvent { type: string; [field: string]: unknown }
-
 /** What `send` delivers: the events of the desktop's own normaliser, in its spelling. */
 export type NormalisedEvent =
   | { type: 'done'; turnIndex: number }

@@ -98,19 +98,19 @@ async function errorOf(response: Response): Promise<SidecarApiError> {
   try {
     const body: unknown = JSON.parse(text);
     if (typeof body === 'object' && body !== null && 'code' in body && 'detail' in body) {
-      return new SidecarApiError(response.status, String(body.code), String(body.detail));
+      return new SidecarApiError(response.status, String(body.code), { detail: String(body.detail) });
     }
   } catch {
     // Not JSON: another program may be on this port.
   }
-  return new SidecarApiError(response.status, 'ANSWER_INVALID', `unexpected answer ${response.status}`);
+  return new SidecarApiError(response.status, 'ANSWER_INVALID', { detail: `unexpected answer ${response.status}` });
 }
 
 function translate(error: unknown, bound: Bound, signal: AbortSignal | undefined): unknown {
   if (error instanceof SidecarApiError) return error;
-  if (bound.timedOut()) return new SidecarApiError(0, 'REQUEST_TIMEOUT', 'the sidecar did not answer in time', error);
+  if (bound.timedOut()) return new SidecarApiError(0, 'REQUEST_TIMEOUT', { detail: 'the sidecar did not answer in time', cause: error });
   if (signal?.aborted === true) return error;
-  return new SidecarApiError(0, 'CONNECTION_LOST', 'the sidecar cannot be reached', error);
+  return new SidecarApiError(0, 'CONNECTION_LOST', { detail: 'the sidecar cannot be reached', cause: error });
 }
 
 /** The caller's signal plus a bound. After `stopTimer` the caller's signal still ends a body that is being read. */

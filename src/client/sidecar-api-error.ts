@@ -7,7 +7,8 @@ export class SidecarApiError extends Error {
   /** A sentence for the person at the screen. */
   readonly detail: string;
 
-  constructor(status: number, code: string, detail: string, cause?: unknown) {
+  constructor(status: number, code: string, facts: { detail: string; cause?: unknown }) {
+    const { detail, cause } = facts;
     super(`${code}: ${detail}`, { cause });
     this.status = status;
     this.code = code;

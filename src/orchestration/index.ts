@@ -4,7 +4,7 @@ export {
 } from './state/index.ts';
 export { renderReport, renderErrorSummary, finalFacts, renderFinalReport } from './report/index.ts';
 export {
-  createTurnEngine, PinnedContent, standingItems, turnItem, memoryItem, reportItem, type EngineDeps, type EngineSettings, type TurnEngine,
-  type TurnTicket, type SessionLease, type Consultant, type ConsultingTurn, type ConsultationOutcome, type OutboxItem,
+  createTurnEngine, PinnedContent, standingItems, type EngineDeps, type EngineSettings, type TurnEngine,
+  type TurnTicket, type SessionLease, type Consultant, type ConsultingTurn, type ConsultationOutcome,
 } from './engine/index.ts';
 export { loadPrompts, type PromptSet, type PromptPlaces } from './prompts/index.ts';

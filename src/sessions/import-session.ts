@@ -26,7 +26,7 @@ export async function importUnknown(context: SessionsContext, sessionId: string,
   if (!isSessionId(sessionId) || context.store.sessions.get(sessionId) !== null) return false;
   const paths = sessionPaths(context.settings.sessionsDir, sessionId);
   // Asked by listing: some disks would also find the folder under another spelling of its name.
-  const names = await readdir(context.settings.sessionsDir).catch(() => []);
+  const names: string[] = await readdir(context.settings.sessionsDir).catch(() => []);
   if (!names.includes(sessionId) || await isUnsettled(paths) || (await scanFolder(paths.folder)) === null) return false;
   using _lease = await context.engine.lockWithin(sessionId, LOCK_WAIT_MS, context.closing);
   if (context.store.sessions.get(sessionId) !== null) return true;

@@ -100,6 +100,7 @@ describe('the outbox', () => {
 
     expect(outbox.due(0, 9)).toEqual([]);
     expect(outbox.nextDueAt(new Set())).toBeNull();
+    expect([outbox.pendingOf('s1'), outbox.pendingOf('s2'), outbox.summary().pending]).toEqual([1, 0, 1]);
   });
 
   it('does not wait for a time that only a clock set back can explain', async () => {

@@ -24,6 +24,11 @@ const HEADS = `FROM backends b JOIN outbox o ON o.id = (
     SELECT id FROM outbox WHERE session_id = b.session_id AND state = 'pending' ${IN_ORDER} LIMIT 1
   ) WHERE b.paused IS NULL`;
 
+/** Rows of a session without a backend wait too, so that a later one gets everything, but nobody has to wait for them. */
+const OF_A_BACKEND = 'WHERE session_id IN (SELECT session_id FROM backends)';
+const SUMMARY = `SELECT count(*) FILTER (WHERE state = 'pending') AS pending, count(*) FILTER (WHERE state = 'dead') AS dead,
+  min(created_at) FILTER (WHERE state = 'pending') AS oldest FROM outbox ${OF_A_BACKEND}`;
+
 /** What waits for the backend. Ids are never given twice, so an answer that comes late cannot settle a newer row. */
 export function createOutboxRepository({ database, onDamage }: StoreContext): Store['outbox'] {
   const read = (raw: RawRow): OutboxRow => readRow(table, raw, onDamage);
@@ -49,13 +54,11 @@ export function createOutboxRepository({ database, onDamage }: StoreContext): St
       database.run("UPDATE outbox SET state = 'dead', attempts = attempts + 1, error = ? WHERE id = ?", error, id);
     },
     summary: () => {
-      const raw = database.get(
-        "SELECT count(*) FILTER (WHERE state = 'pending') AS pending, min(created_at) FILTER (WHERE state = 'pending') AS oldest, count(*) FILTER (WHERE state = 'dead') AS dead FROM outbox",
-      );
+      const raw = database.get(SUMMARY);
       return { pending: Number(raw?.pending ?? 0), oldest_at: typeof raw?.oldest === 'string' ? raw.oldest : null, dead_letters: Number(raw?.dead ?? 0) };
     },
     pendingOf: (sessionId) => {
-      const raw = database.get("SELECT count(*) AS pending FROM outbox WHERE session_id = ? AND state = 'pending'", sessionId);
+      const raw = database.get(`SELECT count(*) AS pending FROM outbox ${OF_A_BACKEND} AND session_id = ? AND state = 'pending'`, sessionId);
       return Number(raw?.pending ?? 0);
     },
     deleteOf: (sessionId) => {

@@ -173,6 +173,7 @@ export interface Store {
     finish(sessionId: string, toTurn: number): void;
   };
   outbox: {
+    /** To be called for every commit, also before the session has a backend; its rows then wait for one. */
     enqueue(sessionId: string, item: { kind: OutboxKind; turn_index: number | null; body: unknown }, at: string): void;
     /** First pending row per session that is due, turns by index, then memory, then report. Paused or unknown backends: none. */
     due(nowMs: number, limit: number): OutboxRow[];
@@ -182,6 +183,7 @@ export interface Store {
     done(id: number): void;
     retry(id: number, facts: { nextAtMs: number; error: string }): void;
     bury(id: number, error: string): void;
+    /** Counts rows of sessions that have a backend; `pendingOf` does too. */
     summary(): { pending: number; oldest_at: string | null; dead_letters: number };
     pendingOf(sessionId: string): number;
     deleteOf(sessionId: string): void;

@@ -2,6 +2,7 @@ import {
   CreateSessionRequestSchema, ListSessionsQuerySchema, MessageRequestSchema, ReattachRequestSchema, SidecarError, SkipRequestSchema,
   encodeFrame, sentenceFor,
 } from '../../contracts/index.ts';
+import { tokenStateOf } from '../admissions.ts';
 import type { RouteHandlers, RouteRequest } from '../route-handler.ts';
 import { streamFrames } from '../wire/sse.ts';
 import type { FrameSource } from '../wire/sse.ts';
@@ -21,13 +22,16 @@ const unknownSession = (): FrameSource => singleFrame(encodeFrame('0.1', {
   type: 'error', message: sentenceFor('SESSION_NOT_FOUND', 'zh'), code: 'SESSION_NOT_FOUND',
 }));
 
+const callerOf = (request: RouteRequest) => ({ hasToken: tokenStateOf(request.raw.raw) === 'valid' });
+
 const dynamicReport = (request: RouteRequest) => ({ report: request.deps.sessions.dynamicReport(request.sessionId) });
 
 /** Routes of a session's life and its turns. */
 export const sessionRoutes: RouteHandlers = {
-  'POST /api/session/new': (request) => request.deps.sessions.create(request.body(CreateSessionRequestSchema)),
+  'POST /api/session/new': (request) => request.deps.sessions.create(request.body(CreateSessionRequestSchema), callerOf(request)),
   'GET /api/sessions': async (request) => ({ sessions: await request.deps.sessions.list(request.query(ListSessionsQuerySchema)) }),
-  [`POST ${S}/reattach`]: (request) => request.deps.sessions.reattach(request.sessionId, request.body(ReattachRequestSchema)),
+  [`POST ${S}/reattach`]: (request) => request.deps.sessions.reattach(
+    request.sessionId, request.body(ReattachRequestSchema), callerOf(request)),
   [`GET ${S}/history`]: (request) => ({ turns: request.deps.sessions.history(request.sessionId) }),
   [`GET ${S}/dynamic_report`]: dynamicReport,
   [`GET ${S}/dynamic-report`]: dynamicReport,

@@ -87,7 +87,9 @@ class BlockGuard implements SolutionGuard {
     const isClosed = closesFence(unquote(line), this.fence);
     if (mode === 'withheld') return '';
     if (!isClosed && line !== '') this.held.push(line);
-    return this.closeBlock(isClosed ? line : null).replace(/\n$/, '');
+    const out = this.closeBlock(isClosed ? line : null);
+    // The last line did not end.
+    return line === '' ? out : out.replace(/\n$/, '');
   }
 
   private next(unit: string, nowMs: number): string {

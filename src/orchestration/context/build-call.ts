@@ -54,7 +54,10 @@ export function buildCall(purpose: CallPurpose, snapshot: TurnSnapshot, options:
   const { factor } = options.window;
   const sections = buildSections(names, { purpose, snapshot, extras: options, factor, redact: (text) => options.redact?.(text) ?? text });
   const { messages, manifest } = packContext(sections, { tokens, factor, compose: (texts) => compose({ plan, options, frame }, texts) });
-  const request = requestOf({ purpose, plan, options }, { snapshot, messages });
+  const request: ModelRequest = {
+    agent: repairedAgent(purpose, options) ?? plan.agent, purpose: plan.purpose, messages, maxOutputTokens: plan.maxOutputTokens,
+    ...structureOf(plan, options), hints: buildHints(plan.purpose, snapshot, extraFacts(purpose, snapshot, options)),
+  };
   const hash = hashOf(messages, frame.boundary);
   const prompts = Object.fromEntries(promptsOf(plan).map((id) => [id, options.prompts.versionOf(id)]));
   return {
@@ -119,16 +122,9 @@ function structureOf(plan: CallPlan, { repair }: CallOptions): Pick<ModelRequest
   return { structure: { name, schema } };
 }
 
-function requestOf(call: { purpose: CallPurpose; plan: CallPlan; options: CallOptions }, turn: { snapshot: TurnSnapshot; messages: readonly ModelMessage[] }): ModelRequest {
-  const { plan, options } = call;
-  return {
-    agent: options.repair?.kind === 'json' && call.purpose === 'repair.json' ? options.repair.agent : plan.agent,
-    purpose: plan.purpose,
-    messages: turn.messages,
-    maxOutputTokens: plan.maxOutputTokens,
-    ...structureOf(plan, options),
-    hints: buildHints(plan.purpose, turn.snapshot, extraFacts(call.purpose, turn.snapshot, options)),
-  };
+/** A repaired reply is paid by the agent whose reply it was. */
+function repairedAgent(purpose: CallPurpose, { repair }: CallOptions): ModelRequest['agent'] | null {
+  return purpose === 'repair.json' && repair?.kind === 'json' ? repair.agent : null;
 }
 
 function extraFacts(purpose: CallPurpose, snapshot: TurnSnapshot, { memo, finalFacts, repair }: CallOptions): Record<string, unknown> {

@@ -122,5 +122,6 @@ function recordOf(source: SectionSource): string {
 
 function foldOf(fold: MemoScope['fold']): string {
   if (fold === null) return '';
-  return `The long-term summary so far:\n${fold.longTerm === '' ? '(empty)' : fold.longTerm}\n\nThe chunk to work in, turns ${fold.turnRange}:\n${fold.chunk}`;
+  const summary = fold.longTerm === '' ? '(empty)' : fold.longTerm;
+  return `The long-term summary so far:\n${summary}\n\nThe chunk to work in, turns ${fold.turnRange}:\n${fold.chunk}`;
 }

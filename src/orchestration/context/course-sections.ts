@@ -1,3 +1,4 @@
+import { clipCodePoints } from '../../contracts/index.ts';
 import { isTracked, parseReportTemplate, type Task } from '../../content/index.ts';
 import { rawTokens } from '../../models/index.ts';
 import { quoteName } from '../prompts/index.ts';
@@ -56,7 +57,8 @@ export function taskIndex(snapshot: TurnSnapshot): SectionPart[] {
     const isDone = status === 'completed' || status === 'skipped';
     const weight = (task.required ? 1 : 0) + (isDone ? 0 : 2);
     const mark = task.id === current ? ' (current)' : '';
-    return { text: `${task.id}${mark} | ${task.kind} | ${status} | ${quoteName(task.title, 120)}`, keep: task.id === current ? 10 : weight - task.order / 10_000 };
+    const text = `${task.id}${mark} | ${task.kind} | ${status} | ${quoteName(task.title, 120)}`;
+    return { text, keep: task.id === current ? 10 : weight - task.order / 10_000 };
   });
   return lines.length === 0 ? [] : [head, ...lines];
 }
@@ -64,9 +66,13 @@ export function taskIndex(snapshot: TurnSnapshot): SectionPart[] {
 /** Experts that may be asked; for the planner also the course's guide and rules. */
 export function experts(snapshot: TurnSnapshot, forPlanner: boolean): SectionPart[] {
   if (snapshot.experts.length === 0) return [];
-  const list = snapshot.experts.map(({ id, description, outputModes }) => `- ${id}: ${description.slice(0, 300)} Answers as: ${outputModes.join(', ')}.`).join('\n');
+  const lines = snapshot.experts.map(({ id, description, outputModes }) => {
+    return `- ${id}: ${clipCodePoints(description, 300)} Answers as: ${outputModes.join(', ')}.`;
+  });
+  const list = lines.join('\n');
   if (!forPlanner) return fromStart([list]);
-  const rules = snapshot.consultRules.length === 0 ? [] : [`Rules of the course:\n${snapshot.consultRules.map((rule) => `- ${rule}`).join('\n')}`];
+  const { consultRules } = snapshot;
+  const rules = consultRules.length === 0 ? [] : [`Rules of the course:\n${consultRules.map((rule) => `- ${rule}`).join('\n')}`];
   const guide = snapshot.chapter.consultationGuide;
   return fromStart([list, ...rules, ...(guide === null ? [] : splitParagraphs(guide.text))]);
 }

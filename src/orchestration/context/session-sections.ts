@@ -46,8 +46,9 @@ export function packetText(snapshot: TurnSnapshot): string {
 /** Judgement and unlock reasons, written by code from validated values. */
 export function judgementText(judgement: Judgement | null, reasons: readonly string[]): string {
   if (judgement === null) return 'not judged';
-  const { checkpoint, blocker, sentiment, consult, skip, skip_reason: reason } = judgement;
-  return `${JSON.stringify({ checkpoint, blocker, sentiment, consult, skip, skip_reason: reason })}\nReasons: ${reasons.length === 0 ? 'none' : reasons.join(', ')}`;
+  const { checkpoint, blocker, sentiment, consult, skip, skip_reason } = judgement;
+  const fields = JSON.stringify({ checkpoint, blocker, sentiment, consult, skip, skip_reason });
+  return `${fields}\nReasons: ${reasons.length === 0 ? 'none' : reasons.join(', ')}`;
 }
 
 /** One exchange, its two sides as parts. Internal turns have no words of the learner. */
@@ -100,9 +101,9 @@ function keepTail(text: string, limit: number): string {
 /** The evidence log; entries of other tasks leave first, then the oldest. */
 export function evidenceLog(snapshot: TurnSnapshot): SectionPart[] {
   const current = currentTaskOf(snapshot)?.id;
-  return (snapshot.session.state.ext?.evidence_log ?? []).map((record, index) => ({
-    text: `- ${record.subtask_id}, turn ${record.turn_index}, ${record.verified ? 'verified' : 'not verified'}, ${record.source}: ${oneLine(record.text)}`,
-    keep: (record.subtask_id === current ? 10_000 : 0) + index,
+  return (snapshot.session.state.ext?.evidence_log ?? []).map(({ subtask_id: id, turn_index: turn, verified, source, text }, index) => ({
+    text: `- ${id}, turn ${turn}, ${verified ? 'verified' : 'not verified'}, ${source}: ${oneLine(text)}`,
+    keep: (id === current ? 10_000 : 0) + index,
   }));
 }
 
@@ -122,8 +123,11 @@ export function digestNotes(snapshot: TurnSnapshot, forMemo: boolean): SectionPa
     text: `${title}${forMemo ? ` ${names[index] ?? ''}` : ''}: ${oneLine(text)}`,
     keep: index - texts.length,
   })));
-  const page = [['On the page, solid', notes.solid], ['On the page, needs support', notes.needs_support]] as const;
-  return [...items, ...(forMemo ? page : []).filter(([, texts]) => texts.length > 0).map(([title, texts]) => ({ text: `${title}: ${texts.map(oneLine).join('; ')}`, keep: 0 }))];
+  return forMemo ? [...items, ...pageList('solid', notes.solid), ...pageList('needs support', notes.needs_support)] : items;
+}
+
+function pageList(title: string, texts: readonly string[]): SectionPart[] {
+  return texts.length === 0 ? [] : [{ text: `On the page, ${title}: ${texts.map(oneLine).join('; ')}`, keep: 0 }];
 }
 
 /** The long-term summary, the chunks of the middle, and lines of turns that are in neither; the oldest chunk leaves first. */

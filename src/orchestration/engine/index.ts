@@ -3,5 +3,4 @@ export type { EngineDeps, EngineSettings } from './engine-deps.ts';
 export type { TurnEngine, TurnTicket, SessionLease } from './engine-contract.ts';
 export type { Consultant, ConsultingTurn, ConsultationOutcome } from './consultant-contract.ts';
 export { PinnedContent } from './pinned-content.ts';
-export { turnItem, memoryItem, reportItem, type OutboxItem } from './outbox-items.ts';
 export { standingItems } from './phases/commit.ts';

@@ -16,7 +16,8 @@ export function recoverTurns(deps: EngineDeps): void {
 
 function completeTurn(turn: TurnRow, deps: EngineDeps): void {
   const row = deps.store.sessions.get(turn.session_id);
-  if (row !== null) {
+  const hasEnded = deps.store.frames.ofTurn(turn.turn_id).some((frame) => frame.terminal);
+  if (row !== null && !hasEnded) {
     const sequence = deps.store.frames.lastSequence(row.session_id, row.generation) + 1;
     const id = formatFrameId({ generation: row.generation, sequence });
     const frame = encodeFrame(id, {

@@ -8,6 +8,9 @@ export interface PromptContract {
 
 const COURSE = ['TASK_INDEX', 'COMPLETION', 'TASK_SECTION'] as const;
 const MEMORY = ['SUMMARIES', 'DIGEST', 'EARLIER_TURNS', 'LAST_EXCHANGE'] as const;
+const NOTED = [
+  'TASK_INDEX', 'TASK_SECTION', 'EVIDENCE', 'DIGEST', 'WORK', 'EARLIER_TURNS', 'RECORD', 'EXPERT_RESULT', 'SKIP_NOTE', 'REPORT_GUIDANCE', 'FOLD',
+] as const;
 const TURN_DATA = ['EXPERTS', ...COURSE, ...MEMORY, 'WORK'] as const;
 
 /** Every packaged prompt and the variables it gets; a prompt file that disagrees stops the start-up. */
@@ -43,9 +46,7 @@ export const PROMPT_CATALOGUE = {
   'memo.system': { role: 'system', required: ['LANGUAGE'], optional: ['POLICY'], data: [] },
   'memo.patch': {
     role: 'user', required: ['BOUNDARY', 'FACTS', 'MESSAGE', 'LAST_EXCHANGE', 'JUDGEMENT', 'SHAPE', 'EXAMPLE'],
-    optional: ['TASK_INDEX', 'TASK_SECTION', 'EVIDENCE', 'DIGEST', 'WORK', 'EARLIER_TURNS', 'RECORD', 'EXPERT_RESULT', 'SKIP_NOTE', 'REPORT_GUIDANCE', 'FOLD'],
-    data: ['TASK_INDEX', 'TASK_SECTION', 'EVIDENCE', 'DIGEST', 'WORK', 'EARLIER_TURNS', 'MESSAGE', 'LAST_EXCHANGE', 'RECORD', 'EXPERT_RESULT',
-      'SKIP_NOTE', 'REPORT_GUIDANCE', 'FOLD'],
+    optional: NOTED, data: [...NOTED, 'MESSAGE', 'LAST_EXCHANGE'],
   },
   'memo.final': {
     role: 'user', required: ['BOUNDARY', 'FINAL_FACTS'], optional: ['DIGEST', 'SUMMARIES', 'REPORT_GUIDANCE'],

@@ -41,7 +41,9 @@ function split(text: string): { header: FrontMatter; body: string } {
 function checkHeader(header: FrontMatter, { id, contract }: { id: string; contract: PromptContract }): void {
   if (header.id !== id) throw new Error(`the id is ${header.id}`);
   if (header.role !== contract.role) throw new Error(`the role must be ${contract.role}`);
-  const supplied = new Map<string, string>([...contract.required.map((name) => [name, 'required'] as const), ...contract.optional.map((name) => [name, 'optional'] as const)]);
+  const supplied = new Map<string, 'required' | 'optional'>();
+  for (const name of contract.required) supplied.set(name, 'required');
+  for (const name of contract.optional) supplied.set(name, 'optional');
   for (const [name, need] of Object.entries(header.variables)) {
     if (!supplied.has(name)) throw new Error(`variable ${name} is unknown`);
     if (supplied.get(name) !== need) throw new Error(`variable ${name} must be ${supplied.get(name)}`);

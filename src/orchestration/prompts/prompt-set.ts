@@ -67,7 +67,8 @@ function dress(prompt: Prompt, part: { name: string; value: string; boundary: st
 }
 
 async function refuseUnknown(directory: string): Promise<Set<string>> {
-  const files = (await readdir(directory, { withFileTypes: true })).filter((entry) => entry.isFile() && entry.name.endsWith('.md') && !entry.name.startsWith('.'));
+  const entries = await readdir(directory, { withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile() && entry.name.endsWith('.md') && !entry.name.startsWith('.'));
   const known = new Set<string>(PROMPT_IDS.map((id) => `${id}.md`));
   for (const { name } of files) if (!known.has(name)) throw new Error(`prompt ${name} is unknown`);
   return new Set(files.map((entry) => entry.name));

@@ -13,19 +13,21 @@ it.each([
   ['takes block tags on lines of their own out of the text', 'a\n{{?X}}\n{{X}}\n{{/X}}\nb', { X: '1' }, 'a\n1\nb'],
   ['keeps a value literally', '{{X}}', { X: '{{Y}} $& {{/X}} {{?X}}' }, '{{Y}} $& {{/X}} {{?X}}'],
   ['keeps braces of JSON', '{"a": {"b": 1}} {{X}}', { X: '2' }, '{"a": {"b": 1}} 2'],
-])('%s', (_title, source, values, expected) => {
+])('%s', (...row) => {
+  const [, source, values, expected] = row;
+
   expect(render(source, values)).toBe(expected);
 });
 
 it.each([
-  ['a lower-case name', 'a {{name}}'],
-  ['an unfinished tag', 'a {{NAME'],
-  ['spaces inside a tag', '{{ NAME }}'],
-  ['a block without an end', '{{?A}}x'],
-  ['an end without a start', 'x{{/A}}'],
-  ['crossed blocks', '{{?A}}{{?B}}{{/A}}{{/B}}'],
-])('refuses %s', (_title, source) => {
-  expect(() => parseTemplate(source)).toThrow();
+  ['a lower-case name', 'a {{name}}', 'unreadable tag'],
+  ['an unfinished tag', 'a {{NAME', 'unreadable tag'],
+  ['spaces inside a tag', '{{ NAME }}', 'unreadable tag'],
+  ['a block without an end', '{{?A}}x', 'never closed'],
+  ['an end without a start', 'x{{/A}}', 'no matching start'],
+  ['crossed blocks', '{{?A}}{{?B}}{{/A}}{{/B}}', 'no matching start'],
+])('refuses %s', (_title, source, message) => {
+  expect(() => parseTemplate(source)).toThrow(message);
 });
 
 it('refuses to render a name without a value', () => {

@@ -88,7 +88,7 @@ Next: go on with "Read the table"
       activities: fc.array(fc.record({ turn_index: fc.nat(9), activity: textArb, points: fc.array(textArb, { maxLength: 2 }) }), { maxLength: 4 }),
       solid: fc.array(textArb, { maxLength: 2 }), needs_support: fc.array(textArb, { maxLength: 2 }), next_step: textArb,
     });
-    fc.assert(fc.property(notesArb, textArb, fc.constantFrom(...SubtaskStateSchema.options), fc.constantFrom('en', 'zh'), (notes, title, status, language) => {
+    fc.assert(fc.property(notesArb, textArb, fc.constantFrom(...SubtaskStateSchema.options), fc.constantFrom('en', 'zh'), (...[notes, title, status, language]) => {
       const ext = { ...START.ext!, tasks: { ...START.ext!.tasks, load_csv: { title, kind: 'core' as const, required: true, order: 0 } } };
       const state = { ...START, ext, subtask_status: { ...START.subtask_status, load_csv: { status, evidence: [] } } };
       const report = renderReport({ state, notes, template: null, language });

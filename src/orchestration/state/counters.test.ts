@@ -49,7 +49,7 @@ describe('commitCounters', () => {
   });
 
   it('leaves a legal state with everything else as it was', () => {
-    fc.assert(fc.property(stateArb, judgementArb, fc.boolean(), fc.constantFrom('none', 'failed', 'succeeded'), (state, judgement, progressed, planner) => {
+    fc.assert(fc.property(stateArb, judgementArb, fc.boolean(), fc.constantFrom('none', 'failed', 'succeeded'), (...[state, judgement, progressed, planner]) => {
       const after = commitCounters({ state, packet, turn: { ...PLAIN, judgement, progressed, planner } as CommittedTurn });
 
       expect(SessionStateSchema.parse(after.state)).toEqual(after.state);

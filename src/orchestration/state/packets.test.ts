@@ -62,14 +62,14 @@ describe('applyPlan', () => {
     expect([packet.allow_setup_helper_code, packet.setup_helper_scope]).toEqual(helper);
   });
 
-  it.each([
+  it.each<[string, object, object, number]>([
     ['stays when nothing is said', {}, {}, 1],
     ['follows the planner', { hint_level: 3 }, {}, 3],
     ['grows when attempts ran out', {}, { reasons: ['attempts'] }, 2],
     ['does not grow beyond 4', { hint_level: 4 }, { reasons: ['attempts'] }, 4],
     ['grows even if the planner lowers it', { hint_level: 0 }, { reasons: ['attempts'] }, 2],
     ['starts over at a checkpoint', { hint_level: 3 }, { reasons: ['attempts'], judgement: judgementWith({ checkpoint: true }) }, 0],
-  ])('hint level %s', (_title, change, facts, level) => {
+  ])('hint level %s', (_title, ...[change, facts, level]) => {
     expect(applyPlan(proposal(change), context(facts)).hint_level).toBe(level);
   });
 
@@ -82,7 +82,7 @@ describe('applyPlan', () => {
       lock_until: lockArb, allow_setup_helper_code: fc.boolean(), setup_helper_scope: fc.constantFrom(...HelperScopeSchema.options),
       current_task_id: fc.option(idArb), hint_level: fc.constantFrom(0, 1, 2, 3, 4), instruction_version: fc.nat(),
     });
-    fc.assert(fc.property(proposalArb, stateArb, judgementArb, fc.subarray([...UNLOCK_REASONS]), (fields, state, judgement, reasons) => {
+    fc.assert(fc.property(proposalArb, stateArb, judgementArb, fc.subarray([...UNLOCK_REASONS]), (...[fields, state, judgement, reasons]) => {
       const planned = applyPlan(proposal(fields), { current: {}, state, judgement, reasons });
       const issued = issuePacket(state, planned);
 

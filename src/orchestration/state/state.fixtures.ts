@@ -5,6 +5,7 @@ import {
 import type { Task } from '../../content/index.ts';
 import { createInitialState } from './initial-state.ts';
 import { createJudgement } from './outcome.ts';
+import { extOf } from './task-states.ts';
 import type { UnlockFacts } from './unlock.ts';
 
 /** A chapter in small: three required tasks, one of them mandatory, one optional, one scaffolding. */
@@ -27,7 +28,7 @@ export function createSession(): { state: SessionState; packet: InstructionPacke
 /** The state of a new session with fields replaced. */
 export function stateWith(change: Partial<SessionState>, ext: Partial<NonNullable<SessionState['ext']>> = {}): SessionState {
   const { state } = createSession();
-  return { ...state, ...change, ext: { ...state.ext!, ...ext } };
+  return { ...state, ...change, ext: { ...extOf(state), ...ext } };
 }
 
 /** A judgement that asks for nothing, with fields replaced. */

@@ -37,7 +37,7 @@ describe('decideUnlock, each row alone', () => {
     ['the same blocker', { judgement: { blocker: 'core_concept' }, state: [{}, { last_judgement: { turn_index: 0, blocker: 'core_concept', sentiment: 'engaged' } }] }, [], null],
     ['frustration twice', { judgement: { sentiment: 'frustrated' }, state: [{}, { last_judgement: { turn_index: 0, blocker: 'none', sentiment: 'frustrated' } }] }, ['sentiment'], 'plan'],
     ['frustration once', { judgement: { sentiment: 'frustrated' } }, [], null],
-  ])('%s', (_title, turn, reasons, route) => {
+  ])('%s', (_title, ...[turn, reasons, route]) => {
     const decision = decide(turn);
 
     expect({ unlock: decision.unlock, route: decision.route, reasons: decision.reasons }).toEqual({ unlock: route !== null, route, reasons });
@@ -104,7 +104,7 @@ describe('decideUnlock, always', () => {
   });
 
   it('gives a decision that its schema accepts, with reasons in order', () => {
-    fc.assert(fc.property(judgementArb, lockArb, stateArb, factsArb, (judgement, lock_until, state, facts) => {
+    fc.assert(fc.property(judgementArb, lockArb, stateArb, factsArb, (...[judgement, lock_until, state, facts]) => {
       const decision = decideUnlock({ judgement, packet: { lock_until }, state, facts });
 
       expect(UnlockDecisionSchema.parse(decision)).toEqual(decision);

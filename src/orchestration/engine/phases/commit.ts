@@ -1,13 +1,13 @@
 import { SidecarError } from '../../../contracts/index.ts';
 import type { InstructionPacket, SessionState, TurnOutcome } from '../../../contracts/index.ts';
-import type { FrameRow, SessionRow } from '../../../store/index.ts';
+import { memoryItem, reportItem, turnItem } from '../../../store/index.ts';
+import type { FrameRow, HistoryRow, OutboxItem, SessionRow } from '../../../store/index.ts';
 import { renderErrorSummary, renderReport } from '../../report/index.ts';
 import {
   applyProposal, commitCounters, createJudgement, createMemory, describeTurn, extOf, foldMemory, issuePacket, mergeOutcome, noteTurn, withExt,
 } from '../../state/index.ts';
 import type { EvidenceSources, Rejection, StateUpdateProposal } from '../../state/index.ts';
 import type { EngineDeps } from '../engine-deps.ts';
-import { memoryItem, reportItem, turnItem } from '../outbox-items.ts';
 import type { RunningTurn } from '../running-turn.ts';
 import type { FinishedTurn } from '../turn-work.ts';
 
@@ -116,10 +116,11 @@ function writeSession(
   deps.store.sessions.update(sessionId, {
     state: next.state, packet: next.packet, digest, notes, report_md: report, report_revision: row.report_revision + 1,
   }, at);
-  const past = {
-    turn_index: turnIndex, user_message: message, companion_response: finished.spoken.prose, turn_outcome: next.outcome,
+  const past: HistoryRow = {
+    session_id: sessionId, turn_index: turnIndex, turn_id: turnId, kind, user_message: message, companion_response: finished.spoken.prose,
+    turn_outcome: next.outcome, token_usage: turn.usage.totals(), created_at: at,
   };
-  deps.store.history.insert({ ...past, session_id: sessionId, turn_id: turnId, kind, token_usage: turn.usage.totals(), created_at: at });
+  deps.store.history.insert(past);
   deps.store.turns.update(turnId, { phase: 'committed' });
   if (kind === 'student') {
     deps.store.memoJobs.enqueue({ session_id: sessionId, from_turn: turnIndex, to_turn: turnIndex, turn_id: turnId, attempts: 0, created_at: at });
@@ -136,16 +137,12 @@ function logRejections(sessionId: string, rejected: readonly Rejection[], { at, 
   }
 }
 
-function queueForBackend(
-  row: SessionRow, past: Parameters<typeof turnItem>[1], { at, deps }: { at: string; deps: EngineDeps },
-): void {
+function queueForBackend(row: SessionRow, past: HistoryRow, { at, deps }: { at: string; deps: EngineDeps }): void {
   if (deps.store.backends.get(row.session_id) === null) return;
-  deps.store.outbox.enqueue(row.session_id, turnItem(row.chapter_id, past), at);
-  for (const item of standingItems(row)) deps.store.outbox.enqueue(row.session_id, item, at);
+  for (const item of [turnItem(row.chapter_id, past), ...standingItems(row)]) deps.store.outbox.enqueue(row.session_id, item, at);
 }
 
 /** Memory and report of a session as the backend keeps them. */
-export function standingItems(row: Pick<SessionRow, 'chapter_id' | 'state' | 'packet' | 'digest' | 'report_md' | 'language'>) {
-  const errorSummary = renderErrorSummary(extOf(row.state).errors, row.language);
-  return [memoryItem({ ...row, errorSummary }), reportItem(row.chapter_id, row.report_md)];
+export function standingItems(row: SessionRow): OutboxItem[] {
+  return [memoryItem(row, renderErrorSummary(extOf(row.state).errors, row.language)), reportItem(row)];
 }
