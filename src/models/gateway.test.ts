@@ -180,13 +180,13 @@ describe('deadlines and cancelling', () => {
     const context = recordingContext();
     const controller = new AbortController();
     provider.enqueue([text('some words that were paid for'), gate('never')]);
-    const running = drain(models.stream(replyRequest(), context, controller.signal));
-    await provider.reached('never');
+    const stream = models.stream(replyRequest(), context, controller.signal)[Symbol.asyncIterator]();
+    await stream.next();
     const request = await provider.nextRequest();
 
     const abortedAt = performance.now();
     controller.abort();
-    const { error } = await running;
+    const error: unknown = await stream.next().catch((failure: unknown) => failure);
     await request.closed;
 
     expect(error).toMatchObject({ kind: 'aborted' });

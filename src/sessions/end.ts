@@ -4,7 +4,7 @@ import type { SessionRow } from '../store/index.ts';
 import { readExpertReports } from './expert-reports.ts';
 import type { SessionsContext } from './session-context.ts';
 import { requireSession } from './session-lookup.ts';
-import { queueMemory } from './sync-rows.ts';
+import { queueStanding } from './sync-rows.ts';
 
 const NARRATIVE_MS = 20_000;
 
@@ -48,7 +48,7 @@ function commit(context: SessionsContext, row: SessionRow, narrative: string | n
   const generatedBy = narrative === null || narrative.trim() === '' ? 'rules' : 'model';
   store.transaction(() => {
     store.sessions.update(row.session_id, { state, final_report: text, final_by: generatedBy }, now);
-    queueMemory(store, requireSession(store, row.session_id), now);
+    queueStanding(store, requireSession(store, row.session_id), now);
   });
   context.hub.emit(row.session_id, null, { type: 'session_ended', turn_index: state.turn_index });
   context.syncTokens.kick();

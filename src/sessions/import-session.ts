@@ -14,7 +14,7 @@ import { scanFolder } from './restore/scan-folder.ts';
 import type { SessionsContext } from './session-context.ts';
 import { ensureSessionFolders, isUnsettled, sessionPaths } from './session-folder.ts';
 import { isSessionId } from './session-lookup.ts';
-import { queueWholeSession } from './sync-rows.ts';
+import { IMPORTED_TURN, queueWholeSession } from './sync-rows.ts';
 
 /** What a caller brings to an import. */
 export interface ImportOffer { desktopContext?: DesktopContext | undefined; caller?: Caller }
@@ -130,7 +130,7 @@ async function replace(context: SessionsContext, old: SessionRow, found: Found):
 
 /** Turns of a predecessor may never have reached the backend; restored ones came from there. */
 function hasUnsent(history: readonly HistoryRow[]): boolean {
-  return history.some((turn) => turn.turn_id.startsWith('trn_predecessor_'));
+  return history.some((turn) => turn.turn_id.startsWith(IMPORTED_TURN.predecessor));
 }
 
 /** The columns that an import replaces. Without content of its own it keeps the content that the session has. */

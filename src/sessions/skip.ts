@@ -5,7 +5,7 @@ import type { SkipResult } from '../orchestration/index.ts';
 import type { SessionRow } from '../store/index.ts';
 import type { SessionsContext } from './session-context.ts';
 import { requireSession } from './session-lookup.ts';
-import { queueMemory } from './sync-rows.ts';
+import { queueStanding } from './sync-rows.ts';
 
 /** The skip button: no model call; state, packet, report and outbox row are one transaction. */
 export function skipTask(context: SessionsContext, sessionId: string, request: SkipRequest): SkipAnswer {
@@ -39,6 +39,6 @@ function commit(
       : {};
     store.sessions.update(row.session_id, { state, ...(result.packet === null ? {} : { packet: result.packet }), ...report }, now);
     const fresh = requireSession(store, row.session_id);
-    if (result.kind === 'skipped') queueMemory(store, fresh, now);
+    if (result.kind === 'skipped') queueStanding(store, fresh, now);
   });
 }

@@ -30,7 +30,7 @@ function folderOf(path: string): string {
   return parts[0] === 'execution' ? `${parts[0]}/${parts[1]}` : parts[0]!;
 }
 
-const isTest = (file: string): boolean => file.endsWith('.test.ts');
+const isTest = (file: string): boolean => /\.test(-support)?\.ts$/.test(file);
 const productFiles = allFiles.filter((file) => !isTest(file));
 const relativeImports = productFiles.flatMap(importsOf).filter(({ specifier }) => specifier.startsWith('.'))
   .map((found) => ({ ...found, target: join(dirname(found.file), found.specifier) }));

@@ -17,12 +17,14 @@ function run(policy: SolutionPolicy, chunks: readonly string[], waitMs = 0): { t
 }
 
 describe('the solution guard of a core task', () => {
-  it('shows a short block and text around it unchanged', () => {
-    const reply = `Look:\n\n${block(code(15))}\n\n- one\n- two\n\n1. ${block('y = 1')}\nDone`;
-
-    expect(run(CORE, [`Look:\n\n${block(code(14))}\n\n- one\n- two\n\n> \`\`\`py\n> y = 1\n> \`\`\`\nDone`]).hasWithheld).toBe(false);
-    expect(run(CORE, [reply]).text).toContain(code(15));
-    expect(run(CORE, [reply])).toMatchObject({ hasWithheld: true });
+  it.each([
+    ['15 lines', `Look:\n\n${block(code(15))}\n\n- one\n- two`],
+    ['a quoted block', '> ```py\n> y = 1\n> ```\nDone'],
+    ['a block in a list', `1. ${block('y = 1')}\n2. two`],
+    ['blank lines beside 15 lines', block(code(15).replaceAll('\n', '\n\n'))],
+    ['inline code', 'Use `df` or ```x``` here\n'],
+  ])('shows %s unchanged', (_title, reply) => {
+    expect(run(CORE, [reply])).toEqual({ text: reply, hasWithheld: false });
   });
 
   it('withholds a 40-line block as a whole', () => {

@@ -4,7 +4,7 @@ import {
   JUDGEMENT_EXAMPLES, PROMPT_CATALOGUE, judgementLine, judgementShape, languageName, outlineSchema, recordLines, type PromptId, type PromptSet,
 } from '../prompts/index.ts';
 import { structureFor } from '../reading/index.ts';
-import { buildSections, type CallExtras } from './build-sections.ts';
+import { asOfTurn, buildSections, type CallExtras } from './build-sections.ts';
 import { buildHints } from './offline-hints.ts';
 import { ORIGINS } from './origins.ts';
 import { packContext, type PackManifest } from './pack-context.ts';
@@ -56,7 +56,7 @@ export function buildCall(purpose: CallPurpose, snapshot: TurnSnapshot, options:
   const { messages, manifest } = packContext(sections, { tokens, factor, compose: (texts) => compose({ plan, options, frame }, texts) });
   const request: ModelRequest = {
     agent: repairedAgent(purpose, options) ?? plan.agent, purpose: plan.purpose, messages, maxOutputTokens: plan.maxOutputTokens,
-    ...structureOf(plan, options), hints: buildHints(plan.purpose, snapshot, extraFacts(purpose, snapshot, options)),
+    ...structureOf(plan, options), hints: buildHints(plan.purpose, asOfTurn({ purpose, snapshot, extras: options }), extraFacts(purpose, snapshot, options)),
   };
   const hash = hashOf(messages, frame.boundary);
   const prompts = Object.fromEntries(promptsOf(plan).map((id) => [id, options.prompts.versionOf(id)]));
@@ -130,10 +130,15 @@ function repairedAgent(purpose: CallPurpose, { repair }: CallOptions): ModelRequ
 function extraFacts(purpose: CallPurpose, snapshot: TurnSnapshot, { memo, finalFacts, repair }: CallOptions): Record<string, unknown> {
   if (purpose === 'repair.record') return { repair: 'record', prose: repair?.kind === 'record' ? repair.prose : '' };
   if (purpose === 'repair.json' && repair?.kind === 'json') return { repair: repair.structure.name, text: repair.text, problems: repair.problems };
-  if (purpose === 'final_report') return { final_facts: finalFacts ?? '' };
+  if (purpose === 'final_report') return { final_facts: finalFacts ?? '', ...titlesByState(snapshot) };
   if (purpose !== 'memo') return {};
   const row = snapshot.history.findLast(({ turn_index: turn }) => memo === undefined || turn <= memo.toTurn);
   return { reply: row?.companion_response ?? '', record: row?.turn_outcome ?? null, wants_long_term: (memo?.fold ?? null) !== null };
+}
+
+function titlesByState({ tasks, session: { state } }: TurnSnapshot): Record<'completed' | 'skipped' | 'open', string[]> {
+  const titled = (states: readonly string[]): string[] => tasks.filter(({ id }) => states.includes(state.subtask_status[id]?.status ?? '')).map(({ title }) => title);
+  return { completed: titled(['completed']), skipped: titled(['skipped']), open: titled(['not_started', 'in_progress']) };
 }
 
 function hashOf(messages: readonly ModelMessage[], boundary: string): string {

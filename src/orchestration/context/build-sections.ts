@@ -67,7 +67,7 @@ const DRAFTS: Readonly<Record<SectionName, (source: SectionSource) => Draft>> = 
     : { parts: session.consultationText(consultation), cut: 'tail' }),
   SKIP_NOTE: ({ snapshot }) => ({ parts: session.skipText(snapshot), cut: 'tail' }),
   QUESTION: ({ snapshot: { consultation } }) => whole(consultation === null ? '' : `to ${consultation.expertId}: ${consultation.question}`),
-  WORK: ({ snapshot }) => ({ parts: session.recentWork(snapshot), cut: 'tail' }),
+  WORK: (source) => ({ parts: session.recentWork(asOfTurn(source)), cut: 'tail' }),
   EVIDENCE: ({ snapshot }) => ({ parts: session.evidenceLog(snapshot), cut: 'whole', separator: '\n' }),
   DIGEST: ({ purpose, snapshot }) => ({ parts: session.digestNotes(snapshot, purpose === 'memo'), cut: 'whole', separator: '\n' }),
   SUMMARIES: ({ snapshot }) => ({ parts: session.memorySummaries(snapshot), cut: 'tail' }),
@@ -92,6 +92,13 @@ function whole(text: string): Draft {
 function policyOf(purpose: CallPurpose, { chapter: { policy } }: TurnSnapshot): TurnSnapshot['chapter']['policy']['memo'] {
   if (purpose === 'plan' || purpose === 'integrate') return policy.roadmapManager;
   return purpose === 'memo' || purpose === 'final_report' ? policy.memo : policy.companion;
+}
+
+/** The snapshot as the turn saw it: a memo is made after its turn has joined the history. */
+export function asOfTurn({ purpose, snapshot, extras: { memo } }: Pick<SectionSource, 'purpose' | 'snapshot' | 'extras'>): TurnSnapshot {
+  if (purpose !== 'memo' || memo === undefined) return snapshot;
+  const message = snapshot.history.find(({ turn_index: turn }) => turn === memo.toTurn)?.user_message ?? snapshot.message;
+  return { ...snapshot, message, history: snapshot.history.filter(({ turn_index: turn }) => turn < memo.toTurn) };
 }
 
 /** The rows that a memo notes, oldest first. */

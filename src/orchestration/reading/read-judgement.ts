@@ -12,6 +12,7 @@ const SKIP_REASONS: Readonly<Record<string, SkipReason>> = {
   mastered: '已掌握', not_interested: '不感兴趣', too_hard: '太难了', too_wordy: '太啰嗦', other: '其他',
   已掌握: '已掌握', 不感兴趣: '不感兴趣', 太难了: '太难了', 太啰嗦: '太啰嗦', 其他: '其他',
 };
+const WRITTEN_SKIP = /^(?:|hinted|asked(?::[^\s:]+)?)$/;
 const NOTHING = new Set(['', 'none', 'no', 'null', 'false', 'n/a', '无', '否']);
 
 /** What is assumed when the companion said nothing readable. */
@@ -37,7 +38,9 @@ export function readJudgement(raw: string): JudgementReading {
     ...skip,
     source: 'model',
   };
-  const known = new Set<string>([...JUDGEMENT_KEYS, 'skip_requested']);
+  const rawSkip = value['skip'];
+  if (rawSkip !== undefined && !WRITTEN_SKIP.test(String(rawSkip))) log.coercions.push(`skip: read as ${skip.skip}`);
+  const known = new Set<string>(JUDGEMENT_KEYS);
   const unknown = Object.keys(value).some((key) => !known.has(key));
   const coerced = log.coercions.length > 0 || log.problems.length > 0 || unknown;
   return { value: { ...judgement, source: coerced ? 'coerced' : 'model' }, keys, problems: log.problems, coerced };
