@@ -83,8 +83,8 @@ export class CallRun implements Disposable {
     const waitMs = this.#waitFor(error);
     if (this.#tries < this.#limits.attempts && waitMs < this.#deadlineAt - this.#parts.clock.monotonicMs()) {
       this.#parts.log.info({ agent: this.#request.agent, kind: error.kind, attempt: this.#number, waitMs }, 'a model call is tried again');
-      await this.#wait(waitMs);
       this.#context.onNotice('model_retry');
+      await this.#wait(waitMs);
       return;
     }
     if (!this.#switchToFallback()) throw error;

@@ -34,6 +34,9 @@ const RANDOM_STEPS = 2 ** 30;
 export function createModels(options: ModelsOptions): ModelGateway {
   const { settings, facts, clock, log } = options;
   for (const { apiKey } of Object.values(settings.endpoints)) if (apiKey !== null) options.onSecret?.(apiKey);
+  if (Object.values(settings.endpoints).some(({ baseUrl }) => isPlainHttpElsewhere(baseUrl))) {
+    log.warn({ setting: 'LLM_BASE_URL' }, 'a model is called over plain http on another machine');
+  }
   let adapter: ReturnType<typeof loadSdkAdapter> | null = null;
   return createGateway({
     settings, clock, log,
@@ -46,4 +49,10 @@ export function createModels(options: ModelsOptions): ModelGateway {
     wait: options.wait ?? (async (ms, signal) => await delay(ms, undefined, { signal })),
     random: options.random ?? (() => randomInt(RANDOM_STEPS) / RANDOM_STEPS),
   });
+}
+
+function isPlainHttpElsewhere(baseUrl: string | null): boolean {
+  if (baseUrl === null || !URL.canParse(baseUrl)) return false;
+  const { protocol, hostname } = new URL(baseUrl);
+  return protocol === 'http:' && !/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
 }

@@ -2,14 +2,14 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { estimateRequestTokens, estimateTokens, rawTokens } from './estimate-tokens.ts';
 
-it.each([
+it.each<[string, string, number, number]>([
   ['nothing', '', 1, 0],
   ['36 Latin characters', 'a'.repeat(36), 1, 10],
   ['11 Han characters', '数'.repeat(11), 1, 10],
-  ['20 others', 'é'.repeat(0) + 'ж'.repeat(20), 1, 10],
+  ['20 others', 'ж'.repeat(20), 1, 10],
   ['a factor', 'a'.repeat(36), 1.5, 15],
   ['emoji as one character each', '😀😀', 1, 1],
-])('counts %s', (_title, text, factor, expected) => {
+])('counts %s', (_title, text, ...[factor, expected]) => {
   expect(estimateTokens(text, factor)).toBe(expected);
 });
 

@@ -27,10 +27,10 @@ function withModel(model: string, protocol: 'openai' | 'anthropic' | 'custom' = 
 
 describe('the structured ladder', () => {
   it.each([
-    ['json_schema' as const, 'tutor-1', 'openai' as const, { responseFormat: 'json_schema', forcedTool: null }],
-    ['tool' as const, 'claude-1', 'anthropic' as const, { responseFormat: 'text', forcedTool: 'plan' }],
-    ['json_object' as const, 'deepseek-chat', 'openai' as const, { responseFormat: 'json_object', forcedTool: null }],
-  ])('starts on %s for %s', async (_rung, model, protocol, expected) => {
+    ['tutor-1', 'openai' as const, { responseFormat: 'json_schema', forcedTool: null }],
+    ['claude-1', 'anthropic' as const, { responseFormat: 'text', forcedTool: 'plan' }],
+    ['deepseek-chat', 'openai' as const, { responseFormat: 'json_object', forcedTool: null }],
+  ])('starts where the table says for %s', async (model, protocol, expected) => {
     provider.enqueue((request) => structured(ANSWER)(request));
     const { models } = modelsFor(withModel(model, protocol));
 

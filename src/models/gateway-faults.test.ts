@@ -5,7 +5,7 @@ import { KEY, drain, modelsFor, recordingContext, replyRequest, settingsFor } fr
 
 const CONTENT = 'Hello 世界, this is an answer.';
 // Only silence waits for a deadline; everything else must not meet one on a busy machine.
-const limitsFor = (outcome: FaultOutcome) => ({ reply: { firstByteMs: outcome === 'timeout' ? 150 : 4000, idleMs: outcome === 'timeout' ? 150 : 4000, attempts: 2 } });
+const limitsFor = (outcome: FaultOutcome) => ({ reply: { firstByteMs: outcome === 'timeout' ? 250 : 4000, idleMs: outcome === 'timeout' ? 250 : 4000, attempts: 2 } });
 
 let provider: Provider;
 beforeAll(async () => {

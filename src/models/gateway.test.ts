@@ -164,7 +164,7 @@ describe('retries', () => {
 
 describe('deadlines and cancelling', () => {
   it('ends the whole call in time although bytes keep coming', async () => {
-    const { models } = modelsFor(settingsFor(provider), { limits: { reply: { totalMs: 120 } } });
+    const { models } = modelsFor(settingsFor(provider), { limits: { reply: { totalMs: 600 } } });
     provider.enqueue([text('first '), gate('never')]);
     const context = recordingContext();
 

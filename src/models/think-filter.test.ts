@@ -9,7 +9,7 @@ function filter(chunks: readonly string[]): { text: string; reasoning: string } 
   return { text: joined('text'), reasoning: joined('reasoning') };
 }
 
-it.each([
+it.each<[string, string, string, string]>([
   ['no tag', 'a < b and c > d', 'a < b and c > d', ''],
   ['a tag in front', '<think>secret</think>\n\nHello', 'Hello', 'secret'],
   ['a tag in the middle', 'one <think>two</think> three', 'one  three', 'two'],
@@ -19,8 +19,10 @@ it.each([
   ['an unfinished tag at the end', 'one <thi', 'one <thi', ''],
   ['blank lines of the answer itself', '\n\nHello', '\n\nHello', ''],
   ['two thoughts', '<think>a</think>1<think>b</think>2', '12', 'ab'],
-])('takes out %s', (_title, input, text, reasoning) => {
-  expect(filter([input])).toEqual({ text, reasoning });
+])('takes out %s', (_title, input, ...expected) => {
+  const { text, reasoning } = filter([input]);
+
+  expect([text, reasoning]).toEqual(expected);
 });
 
 it('gives the same however the text is cut', () => {

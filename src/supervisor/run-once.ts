@@ -38,7 +38,7 @@ export async function runOnce(life: Life): Promise<LifeEnd> {
   void child.exited.then(() => ended.abort());
   const stopped = whenAborted(stop, ended.signal);
 
-  const readiness = await Promise.race([becomeReady(life, child, token), stopped, child.exited.then(exitFailure)]);
+  const readiness = await Promise.race([becomeReady({ ...life, gone: ended.signal }, child, token), stopped, child.exited.then(exitFailure)]);
   if (readiness === 'aborted') return await shutDown(child, limits);
   if ('code' in readiness) return await giveUp(child, readiness, 0);
 
@@ -50,7 +50,7 @@ export async function runOnce(life: Life): Promise<LifeEnd> {
   return failure === 'aborted' ? await shutDown(child, limits, ended) : await giveUp(child, failure, readyMs);
 }
 
-async function becomeReady(life: Life, child: SidecarProcess, token: string): Promise<{ client: SidecarClient } | Failure> {
+async function becomeReady(life: Life & { gone: AbortSignal }, child: SidecarProcess, token: string): Promise<{ client: SidecarClient } | Failure> {
   const { limits, events } = life;
   const announcement = await within(child.announced, limits.startMs);
   if (announcement === 'late') return { code: 'START_TIMEOUT', message: `the sidecar said nothing for ${limits.startMs} ms` };
@@ -65,10 +65,12 @@ async function becomeReady(life: Life, child: SidecarProcess, token: string): Pr
     // The type allows only v1; the sidecar may be of another time.
     if (String(version) !== 'v1') return { code: 'CONTRACT_MISMATCH', message: `contract ${String(version)} instead of v1`, isFinal: true };
     await events.beforeReady(client);
+    // A process that died while its sessions were taken up again never was ready.
+    await client.health({ timeoutMs: limits.health.timeoutMs });
   } catch (error) {
     return { code: 'CONTRACT_UNREADABLE', message: error instanceof Error ? error.message : String(error) };
   }
-  events.onReady(endpoint, announcement.version);
+  if (!life.gone.aborted) events.onReady(endpoint, announcement.version);
   return { client };
 }
 

@@ -146,6 +146,7 @@ class SidecarSupervisor implements Supervisor {
 
   async #locate(signal: AbortSignal | undefined): Promise<Endpoint> {
     if (this.#running === null) throw new SidecarApiError(0, 'CONNECTION_LOST', { detail: 'the sidecar does not run' });
+    if (this.#status.endpoint !== null) return this.#status.endpoint;
     const aborted = new Promise<never>((_resolve, reject) => {
       if (signal?.aborted === true) reject(new SidecarApiError(0, 'CONNECTION_LOST', { detail: 'given up' }));
       signal?.addEventListener('abort', () => reject(new SidecarApiError(0, 'CONNECTION_LOST', { detail: 'given up' })), { once: true });

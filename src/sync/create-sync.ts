@@ -47,8 +47,10 @@ class BackendSync implements Sync {
         backends.pause({ sessionId }, 'backend_changed');
         return 'backend_changed';
       }
-      const paused = known === null || known.paused === 'backend_changed' ? 'token' : known.paused;
+      const isOpen = this.#tokens.find(address.origin, known?.user_hash ?? null) !== null;
+      const paused = known === null || known.paused === 'backend_changed' ? (isOpen ? null : 'token') : known.paused;
       backends.put({ bid: null, user_hash: null, ...known, session_id: sessionId, ...address, paused });
+      this.kick();
     } else if (known === null) {
       return 'off';
     }
@@ -147,11 +149,20 @@ class BackendSync implements Sync {
       store.transaction(() => this.#settle(row, backend, { outcome, used }));
     } catch (error) {
       log.error({ sessionId: row.session_id, error: String(error) }, 'sync could not store an answer');
-      await new Promise<void>((resolve) => {
-        this.#stopping.signal.addEventListener('abort', () => resolve(), { once: true });
-        timers.after(STORE_REST_MS, resolve);
-      });
+      await this.#rest();
     }
+  }
+
+  /** Keeps a session from being sent while answers cannot be stored; ends early on stop. */
+  async #rest(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#deps.timers.after(STORE_REST_MS, resolve);
+    const { signal } = this.#stopping;
+    const onStop = (): void => resolve();
+    signal.addEventListener('abort', onStop, { once: true });
+    await promise;
+    signal.removeEventListener('abort', onStop);
+    cancel();
   }
 
   #settle(row: OutboxRow, backend: BackendRow, { outcome, used }: { outcome: DeliveryOutcome; used: { token: string; userHash: string | null } }): void {

@@ -21,7 +21,7 @@ export interface SyncStatus {
 
 /** Carries the outbox to the backends. Nothing here waits for the network except `stop`, which ends the calls first. */
 export interface Sync {
-  /** Fixes the backend of a session at its first use and takes the token. Never throws for what the hint holds. */
+  /** Fixes the backend of a stored session at its first use and takes the token. Never throws for what the hint holds. */
   attach(sessionId: string, hint: BackendHint): AttachOutcome;
   /** Takes a newer token for a session's backend; it serves all sessions of the same user there. */
   setToken(sessionId: string, token: string): void;

@@ -89,7 +89,7 @@ export async function startSidecar(options: SidecarOptions = {}): Promise<Sideca
       const stream = await send(sessionId, message, extra);
       await stream.untilTerminal();
       await stream.untilEnd();
-      return stream.events.map((frame) => frame.event as Record<string, any>);
+      return stream.events.map((frame) => frame.data);
     },
     events: async (sessionId, after) => await openSse({
       url: `${url}/api/session/${sessionId}/events`, headers: { ...auth, ...(after === undefined ? {} : { 'last-event-id': after }) },

@@ -91,7 +91,7 @@ export interface ProgramSpec {
 }
 
 export interface SpawnOptions {
-  /** Limits until `arm`, and the most that `arm` may set; default: the lane's. */
+  /** Limits until `arm`; default: the lane's. */
   limits?: LaneLimits;
   /** Ends the wait for the report and the start, not the child. */
   signal?: AbortSignal;
@@ -148,8 +148,11 @@ export interface GuardedChild {
   readonly exited: Promise<ExitFacts>;
   /** After `exited`: no process of the tree lives, run folder and cgroup are removed. Never rejects. */
   readonly gone: Promise<KillFacts>;
-  /** Starts the meters and sets this run's limits; call it right before the job is sent. The limits can only be lowered. */
-  arm(limits: Partial<LaneLimits>): void;
+  /**
+   * Starts the meters and sets this run's limits, never above the lane's caps; call it right before the job is sent. The answer is
+   * what holds; the program applies the rlimits among it (`guarded.limit(…)` of the bootstrap) before it runs code of others.
+   */
+  arm(limits: Partial<LaneLimits>): LaneLimits;
   /** The limit that was hit so far. */
   readonly limit: LimitHit | null;
   /** Called at most once, just before the guard ends the tree for it. */

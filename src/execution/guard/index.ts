@@ -5,7 +5,7 @@ export {
   type ExecutionGuard,
 } from './guard-contract.ts';
 export { createGuard } from './create-guard.ts';
-export { laneLimits, type Machine } from './lane-limits.ts';
+export { laneLimits, laneCaps, type Machine } from './lane-limits.ts';
 export { explainStartFailure, signalOf, type StartFailure } from './start-failure.ts';
 export { summarizeLane } from './lane-summary.ts';
 export { createDeadline, type Deadline } from './deadline.ts';

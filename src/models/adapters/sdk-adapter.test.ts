@@ -2,7 +2,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { FAULTS, createProvider, gate, raw, status, text, type Provider } from '../../../tests/support/provider/index.ts';
+import { FAULTS, createProvider, finish, gate, raw, refusal, status, text, type Provider } from '../../../tests/support/provider/index.ts';
 import type { AdapterCall, AdapterPart } from '../adapter-port.ts';
 import { initialShape } from '../quirks.ts';
 import { KEY, replyRequest } from '../test-models.ts';
@@ -69,8 +69,11 @@ describe.each(['openai', 'anthropic'] as const)('traps of the library (%s)', (pr
     expect(noise.calls()).toEqual([]);
   });
 
-  it('asks once, whatever the answer', async () => {
-    provider.always(() => true, status(503));
+  it.each([
+    ['a status', () => status(503)],
+    ['an overload as the first event', () => FAULTS.errorAtStart.reply('')],
+  ])('asks once after %s', async (_title, reply) => {
+    provider.always(() => true, reply());
 
     await read(callTo(protocol));
 
@@ -163,6 +166,15 @@ it('asks for JSON by that word where the object mode demands it', async () => {
   expect(provider.requests[0]!.system).toContain('JSON');
 });
 
+it('never shows a refusal, whatever the finish reason says', async () => {
+  provider.enqueue([refusal('I cannot help with that.'), finish('stop')]);
+
+  const { parts, error } = await read(callTo('openai'));
+
+  expect(parts).toEqual([]);
+  expect(error).toMatchObject({ facts: { kind: 'content_filter' } });
+});
+
 it('goes nowhere but to its endpoint', async () => {
   const fetched = vi.spyOn(globalThis, 'fetch');
   provider.enqueue(text('ok'));
@@ -174,10 +186,10 @@ it('goes nowhere but to its endpoint', async () => {
 
 describe('answers that are no stream', () => {
   it.each([
-    ['a reply without end', 'text/event-stream', 'x'.repeat(1024 * 1024), 20, { kind: 'unreadable', what: 'more than a reply may hold' }],
-    ['an error object with status 200', 'application/json', '{"error":{"message":"Rate limit reached"}}', 1, { kind: 'reported' }],
-    ['a completion in one piece', 'application/json', '{"choices":[]}', 1, { kind: 'unreadable' }],
-  ])('names %s', async (_title, contentType, piece, times, expected) => {
+    ['a reply without end', { contentType: 'text/event-stream', piece: 'x'.repeat(1024 * 1024), times: 20 }, { kind: 'unreadable', what: 'more than a reply may hold' }],
+    ['an error object with status 200', { contentType: 'application/json', piece: '{"error":{"message":"Rate limit"}}', times: 1 }, { kind: 'reported' }],
+    ['a completion in one piece', { contentType: 'application/json', piece: '{"choices":[]}', times: 1 }, { kind: 'unreadable' }],
+  ])('names %s', async (_title, { contentType, piece, times }, expected) => {
     const server = createServer((message, response) => {
       message.resume().on('end', () => {
         response.writeHead(200, { 'content-type': contentType });

@@ -1,6 +1,6 @@
 import type { OfflineHints } from '../port.ts';
 import { readLearner, quoteOf, type OfflineJudgement } from './read-learner.ts';
-import { say } from './wordings.ts';
+import { isChinese, say } from './wordings.ts';
 
 const LABEL = {
   en: '*I am the built-in offline tutor: I follow fixed rules and am not a language model.*',
@@ -74,7 +74,7 @@ function guidance(hints: OfflineHints): string[] {
   if (hints.task === null) return [lookBack(hints)];
   const focus = say(hints, { en: `**Now:** ${hints.focus}`, zh: `**当前任务：** ${hints.focus}` });
   const hint = hintOf(hints);
-  return [focus, hint === '' ? '' : say(hints, { en: `Hint: ${hint}`, zh: `提示：${hint}` }), `${actionOf(hints)} ${requestFor(hints)}`];
+  return [focus, hint === '' ? '' : say(hints, { en: `Hint: ${hint}`, zh: `提示：${hint}` }), [actionOf(hints), requestFor(hints)].join(isChinese(hints) ? '' : ' ')];
 }
 
 function introduction(hints: OfflineHints): string[] {

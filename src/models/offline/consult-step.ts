@@ -7,7 +7,7 @@ const ConsultFactsSchema = z.object({
   question: z.string().default(''),
   concept: z.string().default(''),
   file_name: z.string().nullish(),
-  task_requirements: z.unknown(),
+  task_requirements: z.unknown().optional(),
   tool_results: z.array(z.object({ name: z.string(), result: z.unknown() })).default([]),
   knowledge: z.array(z.object({ name: z.string(), text: z.string() })).default([]),
 });

@@ -7,7 +7,8 @@ import { say } from './wordings.ts';
 export function recordObject(hints: OfflineHints): object {
   const judgement = readLearner(hints);
   const message = clip(hints.message.trim(), 300);
-  const isProof = judgement.checkpoint && hints.task !== null;
+  // When the planner has run, the task of these hints is the next one already, and proves nothing yet.
+  const isProof = hints.purpose === 'reply' && judgement.checkpoint;
   return {
     progress_record: judgement.checkpoint ? clip(hints.lastRun?.stdout.trim() || hints.message.trim(), 1000) : '',
     what_user_attempted: hints.lastRun === null ? message : say(hints, { en: 'ran code', zh: '运行了代码' }),
@@ -25,17 +26,18 @@ export function memoObject(hints: OfflineHints): object {
   const read = readLearner(hints);
   const isDone = hints.judgement?.checkpoint ?? read.checkpoint;
   const title = hints.task?.title ?? hints.focus;
+  // After a checkpoint the current task is the next one; the one that was reached has its evidence already.
   const activity = isDone
-    ? say(hints, { en: `worked on "${title}" and reached its target`, zh: `在“${title}”上达到了目标` })
+    ? say(hints, { en: `reached the target of a step; next is "${title}"`, zh: `达到了一个步骤的目标，接下来是“${title}”` })
     : say(hints, { en: `worked on "${title}"`, zh: `学习了“${title}”` });
-  const struggles = read.blocker === 'none' ? [] : [say(hints, { en: `got stuck at "${title}"`, zh: `在“${title}”卡住了` })];
-  const strengths = isDone ? [say(hints, { en: `brought "${title}" to a result`, zh: `独立完成了“${title}”` })] : [];
+  const struggles = isDone || read.blocker === 'none' ? [] : [say(hints, { en: `got stuck at "${title}"`, zh: `在“${title}”卡住了` })];
+  const strengths = isDone ? [say(hints, { en: 'brought a step to a result', zh: '独立做出了一个步骤的结果' })] : [];
   return {
     observations: { add: [], drop: [] },
     struggles: { add: struggles.map((text) => clip(text, 200)), drop: [] },
     strengths: { add: strengths.map((text) => clip(text, 200)), drop: [] },
     progress_delta: isDone ? 'checkpoint_reached' : 'none',
-    achievements: isDone && hints.task !== null ? [{ task_id: hints.task.id, append: clip(quoteOf(hints), 600) }] : [],
+    achievements: [],
     report: { activity: clip(activity, 160), points: [], solid: strengths, needs_support: struggles, next_step: clip(nextSuggestion(hints), 200) },
     error_entries: errorEntries(hints),
     memory_delta: clip(activity, 400),

@@ -79,16 +79,16 @@ describe('the prose', () => {
     expect(first.text).toContain('Load the table');
   });
 
-  it.each([
-    ['praises what was reached', 'speak', { judgement: { checkpoint: true, blocker: 'none', consult: '' }, lastRun: RUN }, '(122, 6)'],
-    ['passes on what the expert found', 'speak', { consultResult: 'The file fits.' }, 'The file fits.'],
-    ['asks for a reason', 'speak', { skipNote: { skippedTitle: 'Load', nextTitle: null, needsReason: true } }, 'why'],
-    ['introduces the task after a skip', 'next_task', { skipNote: { skippedTitle: 'Old', nextTitle: 'Load the table', needsReason: false } }, '**First up:** Load the table'],
-    ['looks back at the end', 'next_task', { task: null, openTasks: [] }, 'all required tasks'],
-    ['points at the last line of an error', 'reply', { lastRun: BROKEN }, 'NameError: name pd is not defined'],
-    ['makes the step smaller', 'reply', { message: 'nothing works' }, 'smaller'],
-  ] as const)('%s', async (_title, purpose, change, expected) => {
-    expect((await answer(change as Partial<OfflineHints>, { purpose })).text).toContain(expected);
+  it.each<[string, Partial<OfflineHints>, string]>([
+    ['praises what was reached', { purpose: 'speak', judgement: { checkpoint: true, blocker: 'none', consult: '' }, lastRun: RUN }, '(122, 6)'],
+    ['passes on what the expert found', { purpose: 'speak', consultResult: 'The file fits.' }, 'The file fits.'],
+    ['asks for a reason', { purpose: 'speak', skipNote: { skippedTitle: 'Load', nextTitle: null, needsReason: true } }, 'why'],
+    ['introduces the task after a skip', { purpose: 'next_task', skipNote: { skippedTitle: 'Old', nextTitle: 'Load the table', needsReason: false } }, '**First up:** Load the table'],
+    ['looks back at the end', { purpose: 'next_task', task: null, openTasks: [] }, 'all required tasks'],
+    ['points at the last line of an error', { lastRun: BROKEN }, 'NameError: name pd is not defined'],
+    ['makes the step smaller', { message: 'nothing works' }, 'smaller'],
+  ])('%s', async (_title, change, expected) => {
+    expect((await answer(change, { purpose: change.purpose ?? 'reply' })).text).toContain(expected);
   });
 
   it.each(['reply', 'speak', 'greet', 'next_task'] as const)('speaks Chinese where the chapter does (%s)', async (purpose) => {
@@ -172,8 +172,18 @@ describe('the other agents', () => {
     const progress = await object(done, { agent: 'MA', purpose: 'memo' });
     const trouble = await object({ lastRun: BROKEN }, { agent: 'MA', purpose: 'memo' });
 
-    expect(progress).toMatchObject({ progress_delta: 'checkpoint_reached', achievements: [{ task_id: 'load_table' }] });
+    expect(progress).toMatchObject({ progress_delta: 'checkpoint_reached', struggles: { add: [] }, error_entries: [] });
     expect(trouble['error_entries']).toEqual([{ error_type: 'coding', description: 'NameError: name pd is not defined', context: 'pd' }]);
+  });
+
+  it('proves a task only before the planner has moved on', async () => {
+    const evidence = async (purpose: 'reply' | 'speak') => {
+      const { text } = await answer(done, { purpose });
+      return (JSON.parse(/@@record\n(.*)\n@@end/.exec(text)![1]!) as Record<string, unknown>)['evidence_for_subtasks'];
+    };
+
+    expect(await evidence('reply')).toMatchObject([{ subtask_id: 'load_table', quote: '(122, 6)' }]);
+    expect(await evidence('speak')).toEqual([]);
   });
 
   it.each([

@@ -38,7 +38,8 @@ function cutAt(text: string, cuts: readonly number[]): string[] {
 
 describe('a companion reply', () => {
   it('is read the same however it is cut into chunks', () => {
-    fc.assert(fc.property(reply, mode, fc.array(fc.nat(), { maxLength: 12 }), fc.constantFrom<StreamEndReason>('stop', 'length', 'broken'), (text, how, cuts, reason) => {
+    const manner = fc.record({ how: mode, reason: fc.constantFrom<StreamEndReason>('stop', 'length', 'broken') });
+    fc.assert(fc.property(reply, manner, fc.array(fc.nat(), { maxLength: 12 }), (text, { how, reason }, cuts) => {
       const whole = parseCompanion(text, { mode: how, knownTaskIds: TASKS, reason });
 
       expect(parseChunks(cutAt(text, cuts), how, reason)).toEqual(whole);
@@ -86,9 +87,10 @@ describe('the head', () => {
     ['with colon and capitals', '@@JUDGMENT: {"checkpoint":true}\nHi', 'Hi', 'model'],
     ['with a brace inside a text', '@@judgement {"checkpoint":true,"consult":"}"}\nHi', 'Hi', 'coerced'],
     ['with Python literals', "@@judgement {'checkpoint': True, 'skip': None,}\nHi", 'Hi', 'coerced'],
+    ['with 700 characters of two units each', `@@judgement {"checkpoint":true,"note":"${'😀'.repeat(700)}"}\nHi`, 'Hi', 'coerced'],
     ['as a bare object with two keys', '{"checkpoint":true,"skip":""} Hi', 'Hi', 'model'],
     ['followed by prose on its line', '@@judgement {"checkpoint":true} Hi', 'Hi', 'model'],
-  ])('is read %s', (_title, text, prose, source) => {
+  ])('is read %s', (...[, text, prose, source]) => {
     expect(parse(text)).toMatchObject({ prose, judgement: { checkpoint: true, source } });
   });
 
@@ -139,6 +141,7 @@ describe('the prose', () => {
     ['a later judgement over lines', `${HEAD}\nOne\n@@judgement {\n"skip":""\n}\nTwo`, 'One\nTwo'],
     ['a stray end marker', `${HEAD}\nOne\n@@end\nTwo`, 'One\nTwo'],
     ['a cut-off marker', `${HEAD}\nOne\n@@rec`, 'One'],
+    ['a record behind a word like a marker', `${HEAD}\nOne\n@@judg\n@@record\n${RECORD}`, 'One\n@@judg'],
     ['trailing white space', `${HEAD}\nOne \n\n \n@@record\n{}`, 'One'],
   ])('leaves out %s', (_title, text, prose) => {
     expect(parse(text).prose).toBe(prose);

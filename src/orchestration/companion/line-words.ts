@@ -10,7 +10,7 @@ export function classifyLine(line: string, isComplete: boolean): LineKind {
   const word = line.trimStart().toLowerCase();
   if (word.startsWith('@@record')) return 'record';
   if (word.startsWith('@@j') && WORDS.some((marker) => marker.startsWith(word))) return 'judgement';
-  if (/^@@end[ \t\r]*$/.test(word)) return isComplete ? 'end' : 'open';
+  if (/^@@end\s*$/.test(word)) return isComplete ? 'end' : 'open';
   if (isComplete) return JSON_FENCE.test(word) ? 'json-fence' : 'text';
   const isPrefix = word === '' || WORDS.some((marker) => marker.startsWith(word)) || JSON_FENCE_START.test(word);
   return isPrefix ? 'open' : 'text';

@@ -83,9 +83,11 @@ function decideTag({ text, at, isFinal, isLate }: Position): Decision {
   const undecided = rest.length < MAX_TAG && !isFinal && !isLate ? HOLD : TEXT;
   if (/^<[!?]/.test(rest)) return TEXT;
   if (/^<\/?$/.test(rest)) return isFinal ? KEEP : HOLD;
-  const address = /^<[a-z][a-z0-9+.-]*:[^\s<>]*/i.exec(rest);
+  const address = /^<[a-z][a-z0-9+.-]*:[^\s<>[\]]*/i.exec(rest);
+  // A blank in a script scheme would turn the rest of the address into attributes.
+  if (/^<(?:java|vb)script:/i.test(rest)) return TEXT;
   if (address !== null) return decideAddress(rest.charAt(address[0].length), undecided);
-  const [opening, name = ''] = /^<\/?([a-z][\w.@-]*)/i.exec(rest) ?? [];
+  const [opening, name = ''] = /^<\/?([a-z][\w.@+-]*)/i.exec(rest) ?? [];
   if (opening === undefined) return KEEP;
   const after = rest.charAt(opening.length);
   if (after === '') return undecided;
@@ -106,12 +108,13 @@ function decideAddress(after: string, undecided: Decision): Decision {
 function decideTarget({ text, at, isFinal, isLate }: Position): Decision {
   if (at + 1 === text.length) return isFinal ? KEEP : HOLD;
   const rest = text.slice(at, at + MAX_TARGET);
-  const match = /^\]([(:])[ \t]*\n?[ \t]*(<[^>\n]*>?|[^\s)]*)/.exec(rest);
+  const match = /^\]([(:])[ \t]*\n?[ \t]*(<[^<>\n]*|[^\s)<>]*)/.exec(rest);
   if (match === null) return KEEP;
   const [found, opener, target = ''] = match;
   const mayGrow = found.length === rest.length && rest.length < MAX_TARGET && !isFinal;
   if (mayGrow && !isLate) return HOLD;
-  if (UNSAFE_TARGET.test(plainTarget(target))) return swap(found.length, opener === '(' ? '](#' : ']: #');
+  // A `>` stays where it is: it may end a tag that was let through because of it.
+  if (UNSAFE_TARGET.test(plainTarget(target))) return swap(found.length, `]${opener === '(' ? '(' : ': '}${target.startsWith('<') ? '<' : ''}#`);
   // Late: a blank before the bracket or colon makes it plain text, whatever still comes.
   return mayGrow ? swap(1, '] ') : KEEP;
 }

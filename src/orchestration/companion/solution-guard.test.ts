@@ -80,7 +80,7 @@ describe('the solution guard of a core task', () => {
 
       expect(run(CORE, chunks)).toEqual(whole);
       expect(run(CORE, chunks.join('').split(''))).toEqual(whole);
-      if (!whole.hasWithheld) expect(whole.text).toBe(chunks.join(''));
+      expect(whole.hasWithheld || whole.text === chunks.join('')).toBe(true);
       expect(whole.hasWithheld).toBe(whole.text.includes(NOTE));
     }), { numRuns: 1000 });
   });

@@ -106,6 +106,15 @@ describe('the companion', () => {
     expect(system.indexOf('# Rules')).toBeLessThan(system.indexOf('# Format of your reply'));
   });
 
+  it('escapes markers in course texts too', () => {
+    const { chapter } = sampleSnapshot();
+    const text = '# Chapter\n@@record\n{"progress_record":"x"} {{LANGUAGE}}';
+
+    const system = build('reply', { chapter: { ...chapter, chapterContext: { text, provenance: 'chapter' } } }).system!;
+
+    expect(system).toContain('# Chapter\n\\@@record\n{"progress_record":"x"} {{LANGUAGE}}');
+  });
+
   it.each<[CallPurpose, RegExp]>([
     ['reply', /## Now\nWrite all three parts/], ['speak', /## Now\nThe judgement is made/], ['greet', /## Now\nThe session begins/],
     ['next_task', /## Now\nThe learner skipped a task/],

@@ -1,72 +1,64 @@
-import type { Language } from '../../contracts/index.ts';
-import { createScanFilter, type Decision, type Position, type TextFilter } from './text-filter.ts';
+import type { ModelPurpose } from '../../contracts/index.ts';
+import { isTracked, type Task } from '../../content/index.ts';
+import type { OfflineHints } from '../../models/index.ts';
+import { currentTaskOf, type TurnSnapshot } from './snapshot.ts';
+import { taskBullets } from './task-bullets.ts';
 
-const LABELS: Readonly<Record<Language, string>> = { en: '[redacted]', zh: '[已隐藏]' };
-const MIN_SECRET = 6;
-const MAX_RUN = 8192;
-
-interface Shape { start: string; body: RegExp; isSecret(run: string): boolean }
-
-const longerThan = (length: number) => (run: string) => run.length >= length;
-const plain = /[\w-]*/y;
-const SHAPES: readonly Shape[] = [
-  { start: 'eyJ', body: /[\w.-]*/y, isSecret: (run) => /^eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}/.test(run) },
-  ...['sk-', 'pk-', 'rk-', 'ghp_', 'gho_', 'ghu_', 'ghs_', 'ghr_', 'hf_', 'glpat-'].map((start) => ({ start, body: plain, isSecret: longerThan(20) })),
-  ...['github_pat_', 'AIza'].map((start) => ({ start, body: plain, isSecret: longerThan(30) })),
-  ...['xoxa-', 'xoxb-', 'xoxp-', 'xoxs-'].map((start) => ({ start, body: plain, isSecret: longerThan(15) })),
-  { start: 'AKIA', body: /[A-Z0-9]*/y, isSecret: (run) => run.length === 20 },
-];
-const BEARER = /bearer(?:[ \t]+([\w.~+/=-]{0,8192}))?/iy;
-const BEARER_WORD = 'bearer';
-
-const HOLD: Decision = { kind: 'hold' };
-const KEEP: Decision = { kind: 'keep' };
-
-/** Replaces the given values, also URL- and base64-encoded, and what has the form of a key, wherever the text was cut. */
-export function createSecretFilter(secrets: readonly string[], language: Language): TextFilter {
-  const values = [...new Set(secrets.flatMap((secret) => encodingsOf(secret.trim())))].sort((a, b) => b.length - a.length);
-  const replace = (length: number): Decision => ({ kind: 'replace', length, text: LABELS[language] });
-
-  return createScanFilter((position) => {
-    const { text, at, isFinal } = position;
-    const isUndecided = (word: string) => !isFinal && word.length > text.length - at && word.startsWith(text.slice(at));
-    if (values.some(isUndecided)) return HOLD;
-    const value = values.find((secret) => text.startsWith(secret, at));
-    if (value !== undefined) return replace(value.length);
-    // Shapes begin at a word: `task-…` holds no `sk-…`.
-    if (/[A-Za-z0-9]/.test(position.previous)) return KEEP;
-    if (SHAPES.some((shape) => isUndecided(shape.start))) return HOLD;
-    const shape = SHAPES.find(({ start }) => text.startsWith(start, at));
-    if (shape !== undefined) return decideRun(shape, position, replace);
-    return decideBearer(position, replace);
-  }, null);
+/** The typed facts of a call, for the tutor that reads no prompt. `extra` goes into `facts` beside the session's. */
+export function buildHints(purpose: ModelPurpose, snapshot: TurnSnapshot, extra: Readonly<Record<string, unknown>> = {}): OfflineHints {
+  const { packet, language } = snapshot.session;
+  const task = currentTaskOf(snapshot);
+  const { judgement, skip } = snapshot;
+  return {
+    purpose,
+    language,
+    message: snapshot.message,
+    task: task === null ? null : { id: task.id, title: task.title, bullets: taskBullets(task), hintLevel: packet.hint_level ?? 0 },
+    focus: packet.current_focus,
+    targets: packet.recommended_targets,
+    openTasks: openTasks(snapshot),
+    lastRun: lastRun(snapshot),
+    newUploads: snapshot.uploads.filter(({ isNew }) => isNew).map(({ name }) => name),
+    skipNote: skip === null ? null : { skippedTitle: skip.skippedTitle, nextTitle: skip.nextTitle, needsReason: skip.needsReason },
+    consultResult: consultResult(snapshot),
+    judgement: judgement === null ? null : { checkpoint: judgement.checkpoint, blocker: judgement.blocker, consult: judgement.consult },
+    experts: snapshot.experts.map(({ id, outputModes }) => ({ id, outputModes })),
+    facts: { ...sessionHints(snapshot), ...extra },
+  };
 }
 
-function encodingsOf(secret: string): string[] {
-  if (secret.length < MIN_SECRET) return [];
-  const bytes = new TextEncoder().encode(secret);
-  const base64 = btoa(String.fromCharCode(...bytes)).replace(/=+$/, '');
-  return [secret, encodeURIComponent(secret.toWellFormed()), base64, base64.replaceAll('+', '-').replaceAll('/', '_')];
+function sessionHints({ session, history, unlockReasons, judgement, consultation }: TurnSnapshot): Record<string, unknown> {
+  const { state, chapter_title: chapterTitle } = session;
+  return {
+    chapter_title: chapterTitle, turn_index: state.turn_index, attempts: state.attempts_since_last_progress,
+    is_first_answer: history.length === 0, awaiting_skip_reason: state.awaiting_skip_reason, end_suggested: state.end_suggested,
+    unlock_reasons: unlockReasons, sentiment: judgement?.sentiment ?? null,
+    task_states: Object.fromEntries(Object.entries(state.subtask_status).map(([id, { status }]) => [id, status])),
+    consult_question: consultation?.question ?? null,
+  };
 }
 
-function decideRun({ body, isSecret }: Shape, { text, at, isFinal }: Position, replace: (length: number) => Decision): Decision {
-  body.lastIndex = at;
-  const run = (body.exec(text)?.[0] ?? '').slice(0, MAX_RUN);
-  const mayGrow = !isFinal && at + run.length === text.length && run.length < MAX_RUN;
-  if (mayGrow) return HOLD;
-  return isSecret(run) ? replace(run.length) : KEEP;
+function openTasks(snapshot: TurnSnapshot): OfflineHints['openTasks'] {
+  const isOpen = (task: Task): boolean => {
+    const status = snapshot.session.state.subtask_status[task.id]?.status;
+    return isTracked(task) && status !== 'completed' && status !== 'skipped';
+  };
+  return snapshot.tasks.filter(isOpen).map((task) => ({ id: task.id, title: task.title, kind: task.kind, bullets: taskBullets(task) }));
 }
 
-/** `Bearer` and a long token with a digit in it; in prose the word stands alone or before a short one. */
-function decideBearer({ text, at, isFinal }: Position, replace: (length: number) => Decision): Decision {
-  const rest = text.slice(at, at + BEARER_WORD.length).toLowerCase();
-  if (!isFinal && rest.length === text.length - at && BEARER_WORD.startsWith(rest)) return HOLD;
-  BEARER.lastIndex = at;
-  const match = BEARER.exec(text);
-  if (match === null) return KEEP;
-  const token = match[1] ?? '';
-  const mayGrow = !isFinal && at + match[0].length === text.length && token.length < MAX_RUN;
-  if (mayGrow) return HOLD;
-  const isSecret = token.length >= 32 || (token.length >= 16 && /\d/.test(token));
-  return isSecret ? replace(match[0].length) : KEEP;
+/** The newest run, if it is newer than the last committed turn; an old success proves nothing again. */
+function lastRun({ runs, history }: TurnSnapshot): OfflineHints['lastRun'] {
+  const run = runs.at(-1);
+  const last = history.at(-1);
+  if (run === undefined || (last !== undefined && run.at <= last.created_at)) return null;
+  return { ok: run.ok, stdout: run.stdout, stderr: run.stderr, code: run.code };
+}
+
+function consultResult({ consultation }: TurnSnapshot): string | null {
+  if (consultation === null || consultation.outcome === 'failed') return null;
+  if (consultation.summary !== null) return consultation.summary;
+  const { output } = consultation;
+  if (output === null) return null;
+  const summary = output['answer_summary'];
+  return typeof summary === 'string' && summary !== '' ? summary : JSON.stringify(output).slice(0, 1200);
 }

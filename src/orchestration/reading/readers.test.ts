@@ -218,8 +218,7 @@ describe('300 malformed replies', () => {
         [readRecord(text, { taskIds: TASKS, prose: 'x' }), CompanionRecordSchema], [readFinalNarrative(text), FinalNarrativeSchema],
       ] as const;
       for (const [reading, schema] of readings) {
-        if (reading.value === null) expect(reading.problems.length).toBeGreaterThan(0);
-        else expect(schema.strict().parse(reading.value)).toEqual(reading.value);
+        expect(reading.value === null ? reading.problems.length > 0 : schema.strict().parse(reading.value)).toEqual(reading.value ?? true);
       }
       saved += readings[NAMES.indexOf(name)]?.[0].value === null ? 0 : 1;
     }), { numRuns: 300, seed: 20_260 });

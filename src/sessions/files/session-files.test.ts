@@ -117,14 +117,16 @@ describe('links and special files', () => {
     await put(id, 'd/x.py', 'inside');
     let swaps = 0;
     let running = true;
+    const swapOnce = async (): Promise<void> => {
+      await rename(`${root}/d`, `${root}/real`);
+      await symlink(outside, `${root}/d`);
+      swaps += 1;
+      await unlink(`${root}/d`);
+      await rename(`${root}/real`, `${root}/d`);
+    };
     const swapper = (async () => {
-      while (running) {
-        await rename(`${root}/d`, `${root}/real`);
-        await symlink(outside, `${root}/d`);
-        swaps += 1;
-        await unlink(`${root}/d`);
-        await rename(`${root}/real`, `${root}/d`);
-      }
+      // A write may make the folder anew in between; then the swap starts over.
+      while (running) await swapOnce().catch(async () => { await rm(`${root}/d`, { recursive: true, force: true }); await mkdir(`${root}/d`); });
     })();
 
     for (let round = 0; round < 150; round += 1) {

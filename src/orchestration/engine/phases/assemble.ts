@@ -21,7 +21,7 @@ export async function assembleTurn(
   return {
     content,
     references: await deps.referencesFor(row),
-    runs: runNotes.map((run) => ({ source: run.lane === 'notebook' ? 'notebook' : 'code_run', output: run.stdout })),
+    runs: runNotes.map((run) => ({ source: run.lane === 'notebook' ? 'notebook' : 'code_run', output: `${run.stdout}\n${run.stderr}` })),
     snapshot: {
       turnId: identity.turnId, kind: identity.kind, message: identity.message, session: row,
       chapter: chapterTextsOf(content), tasks: content.chapter.tasks,

@@ -105,7 +105,8 @@ function writeSession(
   const at = deps.clock.now().toISOString();
   const line = describeTurn(next.outcome, row.language);
   const notes = noteTurn(row.notes, turnIndex, line);
-  const digest = kind === 'student' ? row.digest : {
+  // A memo's own line of this turn replaces the one from the record.
+  const digest = {
     ...row.digest,
     memory_state: foldMemory(row.digest.memory_state ?? createMemory(), {
       turnCount: next.state.turn_index, lines: [{ turn_index: turnIndex, text: line }],
