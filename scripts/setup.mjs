@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { preparePythonRuntime } from './python-runtime.mjs';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const isWindows = process.platform === 'win32';
@@ -81,4 +82,5 @@ export function setUp() {
   checkNode();
   checkPython();
   installPackages();
+  if (!process.env.SIDECAR_WITHOUT_PYTHON) preparePythonRuntime(root, findPython(), { say, fail });
 }

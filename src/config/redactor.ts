@@ -2,6 +2,12 @@
 export interface Redactor {
   /** From now on this value is replaced, also URL-, base64- and JSON-encoded. Values under six characters are too common to replace. */
   register(secret: string): void;
+  /** Like `register`, for tokens of sessions: they come and go, the oldest leaves first. */
+  registerPassing(secret: string): void;
+  /** The registered values, for guards that must know them. */
+  secrets(): readonly string[];
+  /** The registered values, for filters that must know a secret before its end is seen. */
+  values(): readonly string[];
   /** The text without secrets. */
   redact(text: string): string;
   /** A copy of a plain value without secrets; fields with a secret's name lose their whole value. Live objects become text. */
@@ -10,8 +16,7 @@ export interface Redactor {
 
 const MARK = '[redacted]';
 const MIN_LENGTH = 6;
-/** Tokens of sessions come and go; the oldest registered value leaves first. */
-const MAX_SECRETS = 1024;
+const MAX_PASSING_SECRETS = 1024;
 const MAX_DEPTH = 8;
 
 const SECRET_FIELD = /^(authorization|proxy-authorization|cookie|set-cookie|token|.*_token|.*token_|.*api[-_]?key.*|.*secret.*|.*password.*)$/i;
@@ -26,10 +31,11 @@ const BEARER = /\b(bearer\s+)[\w.~+/=-]{8,}/gi;
 
 /** Makes a redactor that knows the shapes and names of secrets and learns their values. */
 export function createRedactor(): Redactor {
-  const forms = new Map<string, readonly string[]>();
+  const lasting = new Map<string, readonly string[]>();
+  const passing = new Map<string, readonly string[]>();
   const redact = (text: string): string => {
     let clean = text;
-    for (const encodings of forms.values()) {
+    for (const encodings of [...lasting.values(), ...passing.values()]) {
       for (const form of encodings) if (clean.includes(form)) clean = clean.replaceAll(form, MARK);
     }
     for (const shape of SHAPES) clean = clean.replace(shape, MARK);
@@ -37,11 +43,18 @@ export function createRedactor(): Redactor {
   };
   return {
     register(secret) {
-      if (secret.length < MIN_LENGTH || forms.has(secret)) return;
-      const [oldest] = forms.keys();
-      if (forms.size >= MAX_SECRETS && oldest !== undefined) forms.delete(oldest);
-      forms.set(secret, encodingsOf(secret));
+      if (secret.length < MIN_LENGTH || lasting.has(secret)) return;
+      passing.delete(secret);
+      lasting.set(secret, encodingsOf(secret));
     },
+    registerPassing(secret) {
+      if (secret.length < MIN_LENGTH || lasting.has(secret) || passing.has(secret)) return;
+      const [oldest] = passing.keys();
+      if (passing.size >= MAX_PASSING_SECRETS && oldest !== undefined) passing.delete(oldest);
+      passing.set(secret, encodingsOf(secret));
+    },
+    secrets: () => [...lasting.keys(), ...passing.keys()],
+    values: () => [...forms.keys()],
     redact,
     redactFields: (value) => redactValue(value, redact, 0),
   };

@@ -67,7 +67,7 @@ it.each([
   ['another chapter', 's1', 'python_first_steps/ch2_comparing_groups', false],
   ['other case', 'S1', CHAPTER, false],
   ['a session with turns', 's1', CHAPTER, true],
-])('refuses an id that is taken: %s', async (_title, id, chapterId, hasTurn) => {
+])('refuses an id that is taken: %s', async (...[_title, id, chapterId, hasTurn]) => {
   await using bench = await openBench();
   await bench.sessions.create({ chapter_id: CHAPTER, session_id: 's1' });
   if (hasTurn) bench.commitTurn('s1', { user: 'hi', companion: 'hello' });

@@ -8,7 +8,7 @@ import type { Bench } from './sessions-bench.test-support.ts';
 const COURSE_CONTEXT = { chapter_scope: { chapter_id: 'ch1_reading_a_table', scope_id: CHAPTER } };
 
 /** Writes files into a session folder as the app's restore does; all get the given age. */
-async function writeFolder(bench: Bench, id: string, files: Record<string, string>, ageMs = 10_000): Promise<void> {
+async function writeFolder(...[bench, id, files, ageMs = 10_000]: [bench: Bench, id: string, files: Record<string, string>, ageMs?: number]): Promise<void> {
   const time = new Date(bench.clock.at - ageMs);
   for (const [name, text] of Object.entries(files)) {
     const path = bench.path(id, ...name.split('/'));

@@ -119,7 +119,7 @@ it.each<[string, { message: string; client_turn_id?: string }, { stopping?: bool
   ['a bad id before a stop', { message: 'hi', client_turn_id: 'a b' }, { stopping: true }, 'VALIDATION_FAILED'],
   ['a stop before an unknown session', { message: 'hi' }, { stopping: true, id: 'nobody' }, 'SHUTTING_DOWN'],
   ['nothing at the limit', { message: '💡'.repeat(20) }, {}, 'none'],
-])('refuses %s', async (_title, request, { stopping = false, id = 's1' }, code) => {
+])('refuses %s', async (...[_title, request, { stopping = false, id = 's1' }, code]) => {
   await using bench = await openSession({ settings: { maxInputLength: 20 } });
   bench.stopping.value = stopping;
 

@@ -20,7 +20,7 @@ const OPEN_IN_CHILD = `
 /** A child that opens the store, runs `body` and prints lines; the caller waits for a line instead of for time. */
 function startChild(dir: string, body: string) {
   const child = spawn(process.execPath, ['--input-type=module', '-e', OPEN_IN_CHILD + body], {
-    env: { ...process.env, STORE_DIR: dir }, stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, STORE_DIR: dir }, stdio: ['ignore', 'pipe', 'ignore'],
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const exit = once(child, 'exit');
@@ -162,7 +162,7 @@ describe('the owner lock', () => {
         store.sessions.insert({ ...row, session_id: 's2' });
         store.sessions.update('s1', { report_md: 'half' }, ${JSON.stringify(AT)});
         process.stdout.write('inside\\n');
-        for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20_000); // Blocks until it is killed.
       });
     `);
     expect(await owner.nextLine()).toBe('inside');
@@ -181,7 +181,7 @@ describe('the owner lock', () => {
     await using writer = startChild(folder.path, `
       const row = ${JSON.stringify(sampleHistory('s1', 0))};
       store.sessions.insert(${JSON.stringify(sampleSession('s1'))});
-      for (let index = 0; ; index += 1) {
+      for (let index = 0; index < 100_000; index += 1) {
         store.transaction(() => {
           store.history.insert({ ...row, turn_index: index });
           store.outbox.enqueue('s1', { kind: 'turn', turn_index: index, body: { index } }, row.created_at);

@@ -434,6 +434,30 @@ describe('a backend that does not know the session', () => {
     expect(waits).toEqual([2_000, 4_000, 8_000]);
   });
 
+  it('registers at once when an id that worked is forgotten later', async () => {
+    await using backend = await startBackendServer();
+    await using scratch = await openScratch();
+    const known = new Set<string>();
+    backend.reply = (request) => {
+      if (!request.path.startsWith('/v1/chapters')) return { status: known.has(request.path.split('/')[3]!) ? 201 : 404 };
+      known.add(`b${known.size}`);
+      return { status: 201, body: JSON.stringify({ session_id: `b${known.size - 1}` }) };
+    };
+    scratch.addSession('s1');
+    scratch.commit('s1', 0);
+    scratch.sync.attach('s1', { backendUrl: backend.url, token: 't' });
+    await until(() => scratch.isIdle('s1'));
+
+    known.delete('b0');
+    known.add('other');
+    scratch.commit('s1', 1);
+    scratch.sync.kick();
+    await until(() => scratch.isIdle('s1'));
+
+    expect(scratch.time.waiting).toEqual([]);
+    expect([...backend.turns.get('/v1/sessions/b1/turns')!.keys()]).toEqual([0, 1]);
+  });
+
   it.each([
     ['refuses', { status: 422 }, 'REGISTER_HTTP_422'],
     ['does not know the chapter', { status: 404 }, 'REGISTER_HTTP_404'],

@@ -21,12 +21,14 @@ export function createCallBuilder(deps: Pick<EngineDeps, 'prompts' | 'gateway' |
   };
 }
 
-/** Runs a call, and once again with 60 % of the budget when the model says that its context overflowed. */
+/** Runs a call, and once again with less when its context overflowed, or was cut silently and nothing was shown. */
 export async function withSmallerRetry<T>(run: (share: number) => Promise<T>): Promise<T> {
   try {
     return await run(1);
   } catch (error) {
-    if (!(error instanceof ModelError) || error.kind !== 'context_overflow') throw error;
-    return await run(OVERFLOW_SHARE);
+    if (!(error instanceof ModelError)) throw error;
+    if (error.kind === 'context_overflow') return await run(OVERFLOW_SHARE);
+    if (error.kind === 'context_truncated') return await run(1); // The gateway knows the real window by now.
+    throw error;
   }
 }

@@ -1,0 +1,73 @@
+import { homedir } from 'node:os';
+import type { CommandModule } from './command.ts';
+import { UsageError } from './command.ts';
+import { EXIT } from './exit-codes.ts';
+import type { Terminal } from './terminal.ts';
+
+interface CommandEntry { words: readonly string[]; summary: string; load(): Promise<CommandModule> }
+
+/** Modules are loaded when they are called, so that help is instant. */
+const COMMANDS: readonly CommandEntry[] = [
+  { words: ['serve'], summary: 'run the server until it is told to stop', load: () => import('./serve/serve.ts') },
+  { words: ['demo'], summary: 'run the server with the sample course and show how to use it', load: () => import('./demo/demo.ts') },
+  { words: ['chat'], summary: 'talk to the tutor in this terminal', load: () => import('./chat/chat.ts') },
+  { words: ['doctor'], summary: 'check this machine and say what to do', load: () => import('./doctor/doctor.ts') },
+  { words: ['contract'], summary: 'print the HTTP contract', load: () => import('./contract.ts') },
+  { words: ['content', 'check'], summary: 'check a folder of courses, agents or experts', load: () => import('./content/check.ts') },
+  { words: ['content', 'tasks'], summary: 'print the tasks of chapters', load: () => import('./content/tasks.ts') },
+];
+
+const HELP = ['Usage: sidecar <command> [options]', '', 'Commands:',
+  ...COMMANDS.map(({ words, summary }) => `  ${words.join(' ').padEnd(15)} ${summary}`), '',
+  '  sidecar <command> --help   tells its options', '  sidecar --version', ''].join('\n');
+
+/** Runs the command that the arguments name; resolves with the exit code. */
+export async function runCommandLine(args: readonly string[]): Promise<number> {
+  const terminal = await createTerminal();
+  const [first] = args;
+  if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
+    terminal.out(HELP);
+    return first === undefined ? EXIT.usage : EXIT.ok;
+  }
+  if (first === '--version') return await printVersion(terminal);
+  const entry = COMMANDS.find(({ words }) => words.every((word, index) => args[index] === word));
+  if (entry === undefined) {
+    terminal.err(`sidecar: unknown command ${JSON.stringify(args.slice(0, 2).join(' '))}\n\n${HELP}`);
+    return EXIT.usage;
+  }
+  return await runCommand(entry, args.slice(entry.words.length), terminal);
+}
+
+async function runCommand(entry: CommandEntry, args: readonly string[], terminal: Terminal): Promise<number> {
+  const command = await entry.load();
+  if (args.includes('--help') || args.includes('-h')) {
+    terminal.out(command.help);
+    return EXIT.ok;
+  }
+  try {
+    return await command.run(args, terminal);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    terminal.err(`sidecar ${entry.words.join(' ')}: ${error.message}\n  --help tells the options\n`);
+    return EXIT.usage;
+  }
+}
+
+async function createTerminal(): Promise<Terminal> {
+  const { takeSecrets } = await import('../config/index.ts');
+  return {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    stdin: process.stdin,
+    env: takeSecrets(process.env),
+    platform: process.platform,
+    home: homedir(),
+  };
+}
+
+async function printVersion(terminal: Terminal): Promise<number> {
+  const { findProgramFolder } = await import('../config/index.ts');
+  const { programVersion } = await import('./program-version.ts');
+  terminal.out(`${programVersion(findProgramFolder())}\n`);
+  return EXIT.ok;
+}
