@@ -4,8 +4,6 @@ export interface Redactor {
   register(secret: string): void;
   /** Like `register`, for tokens of sessions: they come and go, the oldest leaves first. */
   registerPassing(secret: string): void;
-  /** The registered values, for guards that must know them. */
-  secrets(): readonly string[];
   /** The registered values, for filters that must know a secret before its end is seen. */
   values(): readonly string[];
   /** The text without secrets. */
@@ -53,8 +51,7 @@ export function createRedactor(): Redactor {
       if (passing.size >= MAX_PASSING_SECRETS && oldest !== undefined) passing.delete(oldest);
       passing.set(secret, encodingsOf(secret));
     },
-    secrets: () => [...lasting.keys(), ...passing.keys()],
-    values: () => [...forms.keys()],
+    values: () => [...lasting.keys(), ...passing.keys()],
     redact,
     redactFields: (value) => redactValue(value, redact, 0),
   };

@@ -51,13 +51,20 @@ async function openScratch(options: { log?: Log; origins?: readonly string[] } =
   const store = await openStore({ dir: folder.path, clock: time.clock, log: silentLog });
   const start = (): Sync => createSync({
     store, clock: time.clock, log: options.log ?? silentLog, backendOrigins: options.origins ?? null, random: () => 0, timers: time,
-    errorSummary: () => '## errors',
   });
   const scratch = {
     folder, time, store, sync: start(),
     restart: async () => {
       await scratch.sync.stop();
       scratch.sync = start();
+    },
+    /** What a create or reattach does with a backend: fixed at its first use, then the token. */
+    attach: (id: string, hint: { backendUrl?: string; token?: string }) => {
+      if (hint.backendUrl !== undefined && store.backends.get(id) === null) {
+        const origin = new URL(hint.backendUrl).origin;
+        store.backends.put({ session_id: id, origin, url: hint.backendUrl.replace(/\/$/, ''), bid: null, paused: 'token' });
+      }
+      return hint.token !== undefined && scratch.sync.setToken(id, hint.token);
     },
     addSession: (id: string) => store.sessions.insert(sampleSession(id)),
     /** Commits a turn with its memory and report, as the engine does. */
@@ -92,7 +99,7 @@ describe('delivery', () => {
     scratch.commit('s1', 0);
     scratch.commit('s1', 1);
 
-    expect(scratch.sync.attach('s1', { backendUrl: `${backend.url}/api/`, token: 't0k' })).toBe('on');
+    expect(scratch.attach('s1', { backendUrl: `${backend.url}/api/`, token: 't0k' })).toBe(true);
     await until(() => scratch.isIdle('s1'));
 
     expect(pathsOf(backend)).toEqual([
@@ -122,7 +129,7 @@ describe('delivery', () => {
     scratch.enqueueTurn('s1', 0);
     scratch.enqueueTurn('s1', 1);
 
-    scratch.sync.attach('s1', { backendUrl: backend.url, token: 't' });
+    scratch.attach('s1', { backendUrl: backend.url, token: 't' });
     await until(() => backend.seen.length === 2 && scratch.isIdle('s1'));
 
     expect(backend.seen.map((request) => request.body.turn_index)).toEqual([0, 1]);
@@ -145,7 +152,7 @@ describe('delivery', () => {
     scratch.addSession('s1');
     scratch.enqueueTurn('s1', 0);
     scratch.enqueueTurn('s1', 1);
-    scratch.sync.attach('s1', { backendUrl: backend.url, token: 't0k' });
+    scratch.attach('s1', { backendUrl: backend.url, token: 't0k' });
     await until(() => scratch.time.waiting.length === 1 && backend.seen.length === 1 && scratch.rows('s1')[0]?.[2] === 1);
 
     expect(scratch.rows('s1')).toEqual([[0, 'pending', 1, error, waitMs], [1, 'pending', 0, null, -scratch.time.nowMs]]);
@@ -160,7 +167,7 @@ describe('delivery', () => {
     backend.reply = () => 'stall';
     scratch.addSession('s1');
     scratch.enqueueTurn('s1', 0);
-    scratch.sync.attach('s1', { backendUrl: backend.url, token: 't' });
+    scratch.attach('s1', { backendUrl: backend.url, token: 't' });
 
     const waits: number[] = [];
     for (let round = 1; round <= 3; round += 1) {
@@ -181,7 +188,7 @@ describe('delivery', () => {
     scratch.addSession('s1');
     scratch.enqueueTurn('s1', 0);
 
-    scratch.sync.attach('s1', { backendUrl: backend.url, token: 't' });
+    scratch.attach('s1', { backendUrl: backend.url, token: 't' });
     await until(() => scratch.rows('s1')[0]?.[3] === 'HTTP_307');
 
     expect([backend.seen.length, other.seen.length]).toEqual([1, 0]);
@@ -197,7 +204,7 @@ describe('delivery', () => {
       return { status: 200 };
     };
 
-    scratch.sync.attach('s1', { backendUrl: backend.url, token: 't' });
+    scratch.attach('s1', { backendUrl: backend.url, token: 't' });
     await until(() => scratch.isIdle('s1'));
 
     expect(backend.seen.map((request) => request.path.split('/').at(-1))).toEqual(['turns', 'memory', 'turns', 'memory', 'report']);
@@ -211,7 +218,7 @@ describe('delivery', () => {
     for (const id of ['s1', 's2', 's3', 's4', 's5', 's6']) {
       scratch.addSession(id);
       scratch.commit(id, 0);
-      scratch.sync.attach(id, { backendUrl: backend.url, token: 't' });
+      scratch.attach(id, { backendUrl: backend.url, token: 't' });
     }
 
     await until(() => ['s2', 's3', 's4', 's5', 's6'].every((id) => scratch.isIdle(id)) && scratch.rows('s1')[0]?.[2] === 1);
@@ -235,7 +242,7 @@ describe('delivery', () => {
       };
       scratch.addSession('s1');
       for (let index = 0; index < turns; index += 1) scratch.commit('s1', index);
-      scratch.sync.attach('s1', { backendUrl: backend.url, token: 't' });
+      scratch.attach('s1', { backendUrl: backend.url, token: 't' });
       const isBusy = () => !scratch.isIdle('s1');
       while (isBusy()) {
         await nextLoop();
@@ -260,8 +267,8 @@ describe('tokens', () => {
     backend.reply = (request) => ({ status: request.authorization === `Bearer ${jwt('anna', 'new')}` ? 201 : 401 });
     for (const id of ['s1', 's2']) scratch.addSession(id);
     scratch.enqueueTurn('s1', 0);
-    scratch.sync.attach('s2', { backendUrl: backend.url, token: jwt('anna', 'old') });
-    scratch.sync.attach('s1', { backendUrl: backend.url, token: jwt('anna', 'old') });
+    scratch.attach('s2', { backendUrl: backend.url, token: jwt('anna', 'old') });
+    scratch.attach('s1', { backendUrl: backend.url, token: jwt('anna', 'old') });
     await until(() => scratch.sync.status().paused_reason === 'token');
 
     scratch.enqueueTurn('s2', 0);
@@ -283,7 +290,7 @@ describe('tokens', () => {
     await using scratch = await openScratch();
     for (const id of ['s1', 's2']) {
       scratch.addSession(id);
-      scratch.sync.attach(id, { backendUrl: backend.url, token: jwt(id) });
+      scratch.attach(id, { backendUrl: backend.url, token: jwt(id) });
     }
     await scratch.restart();
     for (const id of ['s1', 's2']) scratch.enqueueTurn(id, 0);
@@ -301,7 +308,7 @@ describe('tokens', () => {
     backend.reply = () => ({ status: 503 });
     scratch.addSession('s1');
     scratch.commit('s1', 0);
-    scratch.sync.attach('s1', { backendUrl: backend.url, token: 't' });
+    scratch.attach('s1', { backendUrl: backend.url, token: 't' });
     await until(() => scratch.rows('s1')[0]?.[2] === 1);
 
     await scratch.restart();
@@ -311,7 +318,7 @@ describe('tokens', () => {
 
     expect([scratch.time.waiting.length, backend.seen.length, scratch.sync.status().paused_reason]).toEqual([0, 1, 'token']);
     backend.reply = () => ({ status: 201 });
-    scratch.sync.attach('s1', { token: 't' });
+    scratch.attach('s1', { token: 't' });
     await until(() => scratch.time.waiting.length === 1);
     scratch.time.fire();
     await until(() => scratch.isIdle('s1'));
@@ -329,7 +336,7 @@ describe('tokens', () => {
       return { status: 401 };
     };
 
-    scratch.sync.attach('s1', { backendUrl: backend.url, token: 'old' });
+    scratch.attach('s1', { backendUrl: backend.url, token: 'old' });
     await until(() => scratch.isIdle('s1'));
 
     expect(backend.seen.map((request) => request.authorization)).toEqual(['Bearer old', 'Bearer new']);
@@ -342,7 +349,7 @@ describe('tokens', () => {
     for (const id of ['s1', 's2']) {
       scratch.addSession(id);
       scratch.enqueueTurn(id, 0);
-      scratch.sync.attach(id, { backendUrl: backend.url, token: 't' });
+      scratch.attach(id, { backendUrl: backend.url, token: 't' });
     }
     await until(() => scratch.isIdle('s2') && scratch.sync.status().paused_reason === 'denied');
 
@@ -364,7 +371,7 @@ describe('tokens', () => {
     backend.reply = (request) => (request.path.startsWith('/v1/chapters') ? { status: 400, body: token } : replies.shift() ?? 'stall');
     scratch.addSession('s1');
     for (let index = 0; index < 4; index += 1) scratch.enqueueTurn('s1', index);
-    scratch.sync.attach('s1', { backendUrl: backend.url, token });
+    scratch.attach('s1', { backendUrl: backend.url, token });
     while (replies.length > 0) {
       await nextLoop();
       if (scratch.time.waiting[0] !== undefined && scratch.time.waiting[0].atMs - scratch.time.nowMs < 10_000) scratch.time.fire();
@@ -384,7 +391,7 @@ describe('tokens', () => {
     scratch.addSession('s1');
     scratch.enqueueTurn('s1', 0);
 
-    scratch.sync.attach('s1', { backendUrl: backend.url, token: 'a\r\nx-evil: 1' });
+    scratch.attach('s1', { backendUrl: backend.url, token: 'a\r\nx-evil: 1' });
     await nextLoop();
 
     expect([backend.seen.length, scratch.sync.status().paused_reason]).toEqual([0, 'token']);
@@ -403,7 +410,7 @@ describe('a backend that does not know the session', () => {
     scratch.commit('s1', 0);
     scratch.commit('s1', 1);
 
-    scratch.sync.attach('s1', { backendUrl: backend.url, token: 't' });
+    scratch.attach('s1', { backendUrl: backend.url, token: 't' });
     await until(() => scratch.isIdle('s1'));
 
     const registration = pathsOf(backend).indexOf('POST /v1/chapters/ch1/sessions');
@@ -411,8 +418,8 @@ describe('a backend that does not know the session', () => {
     expect(pathsOf(backend).slice(registration + 1)).toEqual([
       'POST /v1/sessions/other-1/turns', 'POST /v1/sessions/other-1/turns', 'PUT /v1/sessions/other-1/memory', 'PUT /v1/sessions/other-1/report',
     ]);
-    expect(backend.documents.get('/v1/sessions/other-1/memory').agent_state).toMatchObject({
-      session_state: { session_id: 's1' }, student_error_summary: '## errors',
+    expect(backend.documents.get('/v1/sessions/other-1/memory')).toMatchObject({
+      chapter_id: 'ch1', agent_state: { session_state: { session_id: 's1', turn_index: 2 } },
     });
     expect(scratch.store.backends.get('s1')?.bid).toBe('other-1');
   });
@@ -423,7 +430,7 @@ describe('a backend that does not know the session', () => {
     backend.reply = (request) => (request.path.startsWith('/v1/chapters') ? { status: 201, body: '{"session_id":"b"}' } : { status: 404 });
     scratch.addSession('s1');
     scratch.commit('s1', 0);
-    scratch.sync.attach('s1', { backendUrl: backend.url, token: 't' });
+    scratch.attach('s1', { backendUrl: backend.url, token: 't' });
 
     const waits: number[] = [];
     for (const requests of [4, 6, 8]) {
@@ -445,7 +452,7 @@ describe('a backend that does not know the session', () => {
     };
     scratch.addSession('s1');
     scratch.commit('s1', 0);
-    scratch.sync.attach('s1', { backendUrl: backend.url, token: 't' });
+    scratch.attach('s1', { backendUrl: backend.url, token: 't' });
     await until(() => scratch.isIdle('s1'));
 
     known.delete('b0');
@@ -470,7 +477,7 @@ describe('a backend that does not know the session', () => {
     scratch.addSession('s1');
     scratch.commit('s1', 0);
 
-    scratch.sync.attach('s1', { backendUrl: backend.url, token: 't' });
+    scratch.attach('s1', { backendUrl: backend.url, token: 't' });
     await until(() => scratch.time.waiting.length === 1 && scratch.rows('s1')[0]?.[2] === 1);
 
     expect(scratch.rows('s1').map((row) => row.slice(0, 4))).toEqual([
@@ -488,7 +495,7 @@ describe('a backend that does not know the session', () => {
       return { status: 404 };
     };
 
-    scratch.sync.attach('s1', { backendUrl: backend.url, token: 't' });
+    scratch.attach('s1', { backendUrl: backend.url, token: 't' });
     await until(() => backend.seen.length === 1);
     await scratch.sync.stop();
 
@@ -496,35 +503,32 @@ describe('a backend that does not know the session', () => {
   });
 });
 
-describe('attaching', () => {
-  it('keeps the first origin, pauses on another one, and goes on when the first is named again', async () => {
+describe('a changed backend', () => {
+  it('pauses the session, takes no token for another place, and goes on when the first one is named again', async () => {
     await using backend = await startBackendServer();
-    await using other = await startBackendServer();
     await using scratch = await openScratch();
     scratch.addSession('s1');
-    scratch.sync.attach('s1', { backendUrl: backend.url, token: 't' });
-
-    const changed = scratch.sync.attach('s1', { backendUrl: other.url, token: 'for another' });
+    scratch.attach('s1', { backendUrl: backend.url, token: 't' });
+    scratch.store.backends.pause({ sessionId: 's1' }, 'backend_changed');
     scratch.enqueueTurn('s1', 0);
-    scratch.sync.kick();
-    await nextLoop();
-    await nextLoop();
 
-    expect([changed, scratch.sync.status().paused_reason, backend.seen.length, other.seen.length]).toEqual(['backend_changed', 'backend_changed', 0, 0]);
-    expect(scratch.sync.attach('s1', { backendUrl: `${backend.url}/` })).toBe('on');
+    expect(scratch.sync.setToken('s1', 'for another')).toBe(false);
+    await nextLoop();
+    await nextLoop();
+    expect([scratch.sync.status().paused_reason, backend.seen.length]).toEqual(['backend_changed', 0]);
+
+    scratch.store.backends.pause({ sessionId: 's1' }, 'token');
+    expect(scratch.sync.setToken('s1', 't')).toBe(false); // Known already, and good enough to go on.
     await until(() => scratch.isIdle('s1'));
-    expect([backend.seen.map((request) => request.authorization), other.seen]).toEqual([['Bearer t'], []]);
+    expect(backend.seen.map((request) => request.authorization)).toEqual(['Bearer t']);
   });
 
-  it.each([
-    ['off', {}, null], ['off', { backendUrl: '', token: 't' }, null], ['refused', { backendUrl: 'http://evil.example', token: 't' }, null],
-    ['refused', { backendUrl: 'https://elsewhere.example', token: 't' }, null], ['on', { backendUrl: 'https://api.example/v0' }, 'token'],
-  ])('is %s for %j', async (outcome, hint, paused) => {
-    await using scratch = await openScratch({ origins: ['https://api.example'] });
+  it('is not asked for a session that has none', async () => {
+    await using scratch = await openScratch();
     scratch.addSession('s1');
 
-    expect(scratch.sync.attach('s1', hint)).toBe(outcome);
-    expect(scratch.store.backends.get('s1')?.paused ?? null).toBe(paused);
+    expect(scratch.sync.setToken('s1', 't')).toBe(false);
+    expect(scratch.sync.status()).toEqual({ pending: 0, oldest_at: null, paused_reason: null, dead_letters: 0 });
   });
 
   it('sends nothing to a stored backend that is no longer allowed', async () => {
@@ -548,7 +552,7 @@ describe('stopping and failing storage', () => {
     backend.reply = () => 'stall';
     scratch.addSession('s1');
     scratch.enqueueTurn('s1', 0);
-    scratch.sync.attach('s1', { backendUrl: backend.url, token: 't' });
+    scratch.attach('s1', { backendUrl: backend.url, token: 't' });
     await until(() => backend.seen.length === 1);
 
     await scratch.sync.stop();
@@ -570,7 +574,7 @@ describe('stopping and failing storage', () => {
       return { status: 201 };
     };
 
-    scratch.sync.attach('s1', { backendUrl: backend.url, token: 't' });
+    scratch.attach('s1', { backendUrl: backend.url, token: 't' });
     await until(() => scratch.time.waiting.some((timer) => timer.atMs - scratch.time.nowMs === 30_000));
     await scratch.sync.stop();
 

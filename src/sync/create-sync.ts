@@ -4,7 +4,7 @@ import { deliver } from './delivery.ts';
 import type { DeliveryOutcome } from './delivery.ts';
 import { requeueSession } from './requeue.ts';
 import { retryDelayMs } from './retry-rules.ts';
-import type { AttachOutcome, BackendHint, Sync, SyncDeps, SyncStatus } from './sync-contract.ts';
+import type { Sync, SyncDeps, SyncStatus } from './sync-contract.ts';
 import { systemTimers } from './timers.ts';
 import { TokenBook, isHeaderToken } from './token-book.ts';
 
@@ -30,41 +30,20 @@ class BackendSync implements Sync {
   #cancelWake = (): void => {};
 
   constructor(deps: SyncDeps) {
-    this.#deps = { fetch: globalThis.fetch, timers: systemTimers, errorSummary: () => '', ...deps };
+    this.#deps = { fetch: globalThis.fetch, timers: systemTimers, ...deps };
     const { backends } = this.#deps.store;
     this.#deps.store.transaction(() => {
       for (const origin of new Set(backends.all().map((row) => row.origin))) backends.pause({ origin }, 'token');
     });
   }
 
-  attach(sessionId: string, hint: BackendHint): AttachOutcome {
-    const { backends } = this.#deps.store;
-    const known = backends.get(sessionId);
-    if (hint.backendUrl !== undefined && hint.backendUrl !== '') {
-      const address = tryParseBackendUrl(hint.backendUrl, this.#deps.backendOrigins);
-      if (address === null) return 'refused';
-      if (known !== null && known.origin !== address.origin) {
-        backends.pause({ sessionId }, 'backend_changed');
-        return 'backend_changed';
-      }
-      const isOpen = this.#tokens.find(address.origin, known?.user_hash ?? null) !== null;
-      const paused = known === null || known.paused === 'backend_changed' ? (isOpen ? null : 'token') : known.paused;
-      backends.put({ bid: null, user_hash: null, ...known, session_id: sessionId, ...address, paused });
-      this.kick();
-    } else if (known === null) {
-      return 'off';
-    }
-    if (hint.token !== undefined && hint.token !== '') this.setToken(sessionId, hint.token);
-    return 'on';
-  }
-
-  setToken(sessionId: string, token: string): void {
+  setToken(sessionId: string, token: string): boolean {
     const { backends, transaction } = this.#deps.store;
     const backend = backends.get(sessionId);
-    if (backend === null || backend.paused === 'backend_changed') return; // A token is for the backend it came with.
+    if (backend === null || backend.paused === 'backend_changed') return false; // A token is for the backend it came with.
     if (!isHeaderToken(token)) {
       this.#deps.log.warn({ sessionId }, 'a backend token that no header can carry is ignored');
-      return;
+      return false;
     }
     const { userHash, isUsable, isNew } = this.#tokens.put(backend.origin, token);
     // A person who signed in again may be let in, so a refusal stands only for the token that met it.
@@ -74,6 +53,7 @@ class BackendSync implements Sync {
       if (isUsable) backends.resume({ origin: backend.origin, userHash });
     });
     this.kick();
+    return isNew;
   }
 
   kick(): void {
@@ -208,11 +188,11 @@ class BackendSync implements Sync {
   }
 
   #adopt(sessionId: string, bid: string): void {
-    const { clock, errorSummary, log, random, store } = this.#deps;
+    const { clock, log, random, store } = this.#deps;
     const backend = store.backends.get(sessionId);
     if (backend === null) return;
     store.backends.put({ ...backend, bid });
-    requeueSession(store, sessionId, { at: clock.now().toISOString(), errorSummary });
+    requeueSession(store, sessionId, clock.now().toISOString());
     const count = (this.#registrations.get(sessionId) ?? 0) + 1;
     this.#registrations.set(sessionId, count);
     log.info({ sessionId, count }, 'the session was registered at the backend and is sent again');

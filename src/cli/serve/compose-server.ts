@@ -34,6 +34,7 @@ interface Core { config: Config; parts: ProcessParts; store: Store; stopping: St
 
 const RANDOM_STEPS = 2 ** 30;
 const CONNECTION_GRACE_MS = 400;
+const UNUSED_TEXT_MS = 30 * 24 * 3_600_000;
 
 /** Wires everything and listens. Rejects with the store's or the port's error; nothing is left open then. */
 export async function composeServer(config: Config, parts: ProcessParts): Promise<ComposedServer> {
@@ -65,7 +66,7 @@ export async function composeServer(config: Config, parts: ProcessParts): Promis
     await closing;
   });
   const { url } = await server.listen({ host: config.host, port: config.port });
-  sweepInBackground(sessions, log);
+  sweepInBackground(sessions, core);
   core.sync.kick();
 
   const open = owned.move();
@@ -115,8 +116,8 @@ function createTutoring(core: Core, prompts: PromptSet): { engine: TurnEngine; h
     store, engine, hub, content, clock, ids, log,
     syncTokens: {
       setToken: (sessionId, backendToken) => {
-        redactor.register(backendToken);
-        sync.setToken(sessionId, backendToken);
+        redactor.registerPassing(backendToken);
+        return sync.setToken(sessionId, backendToken);
       },
       kick: () => sync.kick(),
     },
@@ -131,7 +132,8 @@ function createTutoring(core: Core, prompts: PromptSet): { engine: TurnEngine; h
   return { engine, hub, sessions };
 }
 
-/** Leftovers of a killed process do not hurt; they are removed when the server answers already. */
-function sweepInBackground(sessions: Sessions, log: Log): void {
-  sessions.sweep().catch((error: unknown) => log.warn({ error }, 'leftovers could not be removed'));
+/** Leftovers of a killed process and texts that no session uses do not hurt; they go when the server answers already. */
+function sweepInBackground(sessions: Sessions, { store, parts: { log, clock } }: Core): void {
+  const before = new Date(clock.now().getTime() - UNUSED_TEXT_MS).toISOString();
+  sessions.sweep().then(() => store.content.collect(before)).catch((error: unknown) => log.warn({ error }, 'leftovers could not be removed'));
 }

@@ -121,6 +121,8 @@ export interface ExitFacts {
   cpuMs: number | null;
   peakBytes: number | null;
   peakProcesses: number | null;
+  /** How often the system refused a new process or thread; null where it does not count. */
+  refusedForks: number | null;
   lifetimeMs: number;
 }
 
