@@ -12,8 +12,10 @@ rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 await build({
   absWorkingDir: root,
-  entryPoints: ['src/main.ts'],
-  outfile: 'dist/sidecar/main.mjs',
+  // The disk meter runs in a thread, which wants a file of its own.
+  entryPoints: { main: 'src/main.ts', 'disk-meter-thread': 'src/execution/guard/disk-meter-thread.ts' },
+  outdir: 'dist/sidecar',
+  outExtension: { '.js': '.mjs' },
   bundle: true,
   platform: 'node',
   format: 'esm',

@@ -8,6 +8,7 @@ import { endSession } from './end.ts';
 import { readExpertReports } from './expert-reports.ts';
 import { createSessionFiles } from './files/create-session-files.ts';
 import type { FilesContext } from './files/files-context.ts';
+import { healSession } from './heal-session.ts';
 import { readHistory } from './history.ts';
 import { ImportProblems } from './import-problems.ts';
 import { importUnknown } from './import-session.ts';
@@ -41,7 +42,10 @@ export function createSessions(deps: SessionsDeps): Sessions {
     reattach: (sessionId, request, caller) => reattachSession(context, sessionId, { ...request, caller: caller ?? context.defaultCaller }),
     list: (query) => listSessions(context, query),
     ensureKnown: async (sessionId) => {
-      if (isSessionId(sessionId) && deps.store.sessions.get(sessionId) === null) await importUnknown(context, sessionId);
+      if (!isSessionId(sessionId)) return;
+      const known = deps.store.sessions.get(sessionId);
+      if (known === null) await importUnknown(context, sessionId);
+      else if (known.damaged !== undefined) healSession(context, sessionId);
     },
     history: (sessionId) => readHistory(deps.store, sessionId),
     dynamicReport: (sessionId) => row(sessionId).report_md,

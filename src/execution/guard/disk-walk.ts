@@ -1,0 +1,67 @@
+import { lstatSync, opendirSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
+
+const BLOCK_BYTES = 512;
+const GIB = 1024 ** 3;
+
+/** What was counted in some folders; the walk stops one past a limit. */
+export interface DiskCount { bytes: number; entries: number; depth: number }
+
+/** Adds up folders without following links, and stops as soon as `most` is passed in one respect. */
+export function walkFolders(folders: readonly string[], most: DiskCount): DiskCount {
+  const count: DiskCount = { bytes: 0, entries: 0, depth: 0 };
+  const waiting = folders.map((path) => ({ path, depth: 0 }));
+  for (let next = waiting.pop(); next !== undefined && !isPast(count, most); next = waiting.pop()) {
+    const { path, depth } = next;
+    eachEntry(path, (name, isFolder) => {
+      count.entries += 1;
+      count.depth = Math.max(count.depth, depth + 1);
+      const full = join(path, name);
+      if (isFolder && depth < most.depth) waiting.push({ path: full, depth: depth + 1 });
+      count.bytes += sizeOf(full);
+      return !isPast(count, most);
+    });
+  }
+  return count;
+}
+
+/** True when one of the counts is above its limit. */
+export function isPast(count: DiskCount, most: DiskCount): boolean {
+  return count.bytes > most.bytes || count.entries > most.entries || count.depth > most.depth;
+}
+
+/** Free bytes that are missing on the volume of a folder: it must keep 1 GiB and 2 %. 0 = enough. */
+export function missingSpace(folder: string): number {
+  try {
+    const { bavail, blocks, bsize } = statfsSync(folder);
+    return Math.max(0, Math.max(GIB, blocks * bsize * 0.02) - bavail * bsize);
+  } catch {
+    return 0;
+  }
+}
+
+function eachEntry(folder: string, visit: (name: string, isFolder: boolean) => boolean): void {
+  let handle;
+  try {
+    handle = opendirSync(folder);
+  } catch {
+    return; // removed meanwhile, or made unreadable by its owner: the volume's free space still counts
+  }
+  try {
+    for (let entry = handle.readSync(); entry !== null; entry = handle.readSync()) {
+      if (!visit(entry.name, entry.isDirectory())) return;
+    }
+  } finally {
+    handle.closeSync();
+  }
+}
+
+/** What a file takes on the disk; a sparse file counts what is there. */
+function sizeOf(path: string): number {
+  try {
+    const { blocks, size } = lstatSync(path);
+    return blocks === undefined ? size : Math.min(blocks * BLOCK_BYTES, size + 4096);
+  } catch {
+    return 0;
+  }
+}
