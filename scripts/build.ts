@@ -1,35 +1,71 @@
 // Builds dist/sidecar: one ESM file and the texts beside it.
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import type { Plugin } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const out = join(root, 'dist', 'sidecar');
+const target = join(root, 'dist', 'sidecar');
+// Built beside the target and moved there, so that a failed build or a running program never meets half of one.
+const out = join(root, 'dist', `.new-${process.pid}`);
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 
-rmSync(out, { recursive: true, force: true });
+// Fastify asks for HTTP/2 and TLS servers at load time, 20 MB of memory that a loopback server never uses.
+const withoutTlsServers: Plugin = {
+  name: 'without-tls-servers',
+  setup(bundler) {
+    bundler.onResolve({ filter: /^node:https?2?$/ }, ({ path, importer }) =>
+      (path !== 'node:http' && importer.includes('/node_modules/fastify/') ? { path, namespace: 'absent' } : undefined));
+    bundler.onLoad({ filter: /.*/, namespace: 'absent' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+
 mkdirSync(out, { recursive: true });
-await build({
-  absWorkingDir: root,
-  // The disk meter runs in a thread, which wants a file of its own.
-  entryPoints: { main: 'src/main.ts', 'disk-meter-thread': 'src/execution/guard/disk-meter-thread.ts' },
-  outdir: 'dist/sidecar',
-  outExtension: { '.js': '.mjs' },
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  target: 'node26',
-  minify: true,
-  keepNames: true,
-  sourcemap: 'external',
-  legalComments: 'none',
-  logLevel: 'warning',
-  define: { 'process.env.SIDECAR_BUILD_VERSION': JSON.stringify(version) },
-  // CommonJS packages ask for `require`; an ESM file has none of its own.
-  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
-});
-for (const folder of ['prompts', 'content', 'web', 'python']) {
-  if (existsSync(join(root, folder))) cpSync(join(root, folder), join(out, folder), { recursive: true });
+try {
+  await bundle();
+  replaceTarget();
+} finally {
+  rmSync(out, { recursive: true, force: true });
 }
-writeFileSync(join(out, 'package.json'), `${JSON.stringify({ name: 'sidecar', version, type: 'module', private: true })}\n`);
+
+async function bundle(): Promise<void> {
+  await build({
+    absWorkingDir: root,
+    // The disk meter runs in a thread, which wants a file of its own.
+    entryPoints: { main: 'src/main.ts', 'disk-meter-thread': 'src/execution/guard/disk-meter-thread.ts' },
+    outdir: out,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node26',
+    minify: true,
+    keepNames: true,
+    sourcemap: 'external',
+    legalComments: 'none',
+    logLevel: 'warning',
+    plugins: [withoutTlsServers],
+    define: { 'process.env.SIDECAR_BUILD_VERSION': JSON.stringify(version) },
+    // CommonJS packages ask for `require`; an ESM file has none of its own.
+    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+  });
+  keepOneByte(join(out, 'main.mjs'));
+  for (const folder of ['prompts', 'content', 'web', 'python']) {
+    if (existsSync(join(root, folder))) cpSync(join(root, folder), join(out, folder), { recursive: true });
+  }
+  writeFileSync(join(out, 'package.json'), `${JSON.stringify({ name: 'sidecar', version, type: 'module', private: true })}\n`);
+}
+
+/** Escapes the few characters (all in regular expressions) that would make the engine hold the whole file with two bytes a character. */
+function keepOneByte(file: string): void {
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, text.replace(/[^\u0000-\u007f]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`));
+}
+
+function replaceTarget(): void {
+  const old = `${target}.old-${process.pid}`;
+  if (existsSync(target)) renameSync(target, old);
+  renameSync(out, target);
+  rmSync(old, { recursive: true, force: true });
+}

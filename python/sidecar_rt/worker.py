@@ -3,6 +3,7 @@
 Usage: python -P -s -B -X utf8 worker.py <run folder>. Frames on descriptor 0: u32 big-endian length and a JSON object; first the
 set-up `{preload, figures}`, then the job. Descriptor 1 carries one ready line and from then on only what the program prints.
 """
+import gc
 import importlib
 import json
 import os
@@ -29,6 +30,7 @@ def main():
     preloaded = preload(setup.get("preload") or [])
     guarded.lower_integrity()
     sys.path.remove(HERE)
+    settle()
     ready = {"sidecar": "ready", "protocol": PROTOCOL, **bootstrap.start_facts(), "preloaded": preloaded}
     os.write(1, json.dumps(ready).encode() + b"\n")
     job = read_frame(guarded.lifeline)
@@ -47,6 +49,12 @@ def preload(names):
         except Exception:
             continue
     return loaded
+
+
+def settle():
+    """What was imported lives as long as the process; collections of the program need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def read_frame(lifeline):

@@ -33,6 +33,8 @@ export interface ApiDeps {
   language: Language;
   /** Folder of the workbench page's files, or null while it is off. */
   workbenchDir: string | null;
+  /** Bounds for the head and for the whole of a request; unset = 10 s and 30 s. */
+  timeouts?: { headersMs: number; requestMs: number };
   clock: Clock;
   ids: Ids;
   log: Log;

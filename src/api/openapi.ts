@@ -38,10 +38,15 @@ function successAnswer(route: RouteContract): Json {
   }
 }
 
+/** Keeps underscores, because the two spellings of the dynamic report differ in nothing else. */
+function operationId({ method, path }: RouteContract): string {
+  return method.toLowerCase() + path.replace(/[^A-Za-z0-9_]+(\w)?/g, (_all, next: string | undefined) => (next ?? '').toUpperCase());
+}
+
 function operation(route: RouteContract): Json {
   const body = requestBody(route);
   return {
-    operationId: `${route.method.toLowerCase()}${route.path.replace(/[^A-Za-z0-9]+(\w)?/g, (_all, next: string | undefined) => (next ?? '').toUpperCase())}`,
+    operationId: operationId(route),
     summary: route.summary,
     tags: [route.tag],
     parameters: [...pathParameters(route.path), ...queryParameters(route.query)],

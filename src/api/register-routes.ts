@@ -2,8 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { LIMITS, ROUTES, SidecarError, invariant } from '../contracts/index.ts';
 import type { RouteContract } from '../contracts/index.ts';
 import type { ApiDeps } from './api-contract.ts';
-import type { RouteMatch } from './guard/index.ts';
-import { STATIC_ROUTE, pathOf } from './guard/index.ts';
+import { STATIC_ROUTE } from './guard/index.ts';
 import { pageRoutes } from './pages/page-routes.ts';
 import { RouteRequest } from './route-handler.ts';
 import type { RouteHandlers } from './route-handler.ts';
@@ -13,15 +12,14 @@ import { serviceRoutes } from './routes/service-routes.ts';
 import { sessionRoutes } from './routes/session-routes.ts';
 import { toErrorAnswer } from './wire/error-answer.ts';
 import { parseJsonBody } from './wire/json-body.ts';
+import { SSE_HEADERS } from './wire/sse.ts';
 
 const HANDLERS: RouteHandlers = { ...sessionRoutes, ...fileRoutes, ...executionRoutes, ...serviceRoutes, ...pageRoutes };
 
-export interface RegisterOptions { deps: ApiDeps; matchRoute: (method: string, path: string) => RouteMatch }
-
 /** Registers every route of the table, with one way to refuse. */
-export function registerRoutes(app: FastifyInstance, { deps, matchRoute }: RegisterOptions): void {
+export function registerRoutes(app: FastifyInstance, deps: ApiDeps): void {
   installBodyParsing(app);
-  installErrors(app, deps, matchRoute);
+  installErrors(app, deps);
   for (const route of [...ROUTES, STATIC_ROUTE]) registerRoute(app, route, deps);
 }
 
@@ -37,22 +35,34 @@ function registerRoute(app: FastifyInstance, route: RouteContract, deps: ApiDeps
   const handler = HANDLERS[`${route.method} ${route.path}`];
   invariant(handler, `route ${route.method} ${route.path} has a handler`);
   const limit = bodyLimitOf(route);
-  app.route({
-    method: route.method,
+  const shared = {
     url: toFastifyPath(route.path),
-    bodyLimit: limit,
-    exposeHeadRoute: route.answerKind !== 'sse',
-    onRequest: async (request) => checkBodyHead(request, route, limit),
-    handler: async (request, reply) => {
-      const asked = new RouteRequest(request, deps);
-      if (asked.sessionId !== '') await deps.sessions.ensureKnown(asked.sessionId);
-      return await handler(asked, reply);
+    onRequest: async (request: FastifyRequest) => {
+      await checkSession(request, route, deps);
+      checkBodyHead(request, route, limit);
     },
+  };
+  app.route({
+    ...shared, method: route.method, bodyLimit: limit, exposeHeadRoute: route.answerKind !== 'sse',
+    handler: async (request, reply) => await handler(new RouteRequest(request, deps), reply),
   });
   if (route.answerKind !== 'sse' || route.method !== 'GET') return;
+  const checkThing = route.path.endsWith('/stream') ? HANDLERS[`GET ${route.path.slice(0, -'/stream'.length)}`] : undefined;
   app.route({
-    method: 'HEAD', url: toFastifyPath(route.path), handler: async (_request, reply) => reply.header('content-type', 'text/event-stream; charset=utf-8').send(),
+    ...shared, method: 'HEAD',
+    handler: async (request, reply) => {
+      await checkThing?.(new RouteRequest(request, deps), reply); // A stream of something unknown is as unknown as the thing.
+      return reply.header('content-type', SSE_HEADERS['content-type']).send();
+    },
   });
+}
+
+/** An unknown session is told before the body is looked at, except in the stream of a turn, which tells it in-band. */
+async function checkSession(request: FastifyRequest, route: RouteContract, deps: ApiDeps): Promise<void> {
+  if (!route.path.includes('{session_id}')) return;
+  const { sessionId } = new RouteRequest(request, deps);
+  await deps.sessions.ensureKnown(sessionId);
+  if (!route.path.endsWith('/message/stream')) deps.sessions.pathsOf(sessionId);
 }
 
 /** 415 before 413, both before a body byte is read. */
@@ -79,10 +89,9 @@ function installBodyParsing(app: FastifyInstance): void {
   });
 }
 
-function installErrors(app: FastifyInstance, deps: ApiDeps, matchRoute: RegisterOptions['matchRoute']): void {
-  app.setNotFoundHandler(async (request) => {
-    const match = matchRoute(request.method, pathOf(request.raw.url ?? ''));
-    throw new SidecarError(match.kind === 'other-method' ? 'METHOD_NOT_ALLOWED' : 'NOT_FOUND', 'no such route');
+function installErrors(app: FastifyInstance, deps: ApiDeps): void {
+  app.setNotFoundHandler(async () => {
+    throw new SidecarError('NOT_FOUND', 'no such route');
   });
   app.setErrorHandler(async (error, request, reply) => {
     const { session_id: sessionId } = (request.params ?? {}) as { session_id?: string }; // proof: fastify params are an object of strings
@@ -90,6 +99,8 @@ function installErrors(app: FastifyInstance, deps: ApiDeps, matchRoute: Register
     if (answer.status >= 500) deps.log.error({ err: error, requestId: request.id, code: answer.body.code }, 'request failed');
     deps.report.noteError(answer.body.code, request.id);
     if (reply.raw.headersSent) return void reply.raw.destroy();
+    // Headers that the route has set belong to the answer that it could not give.
+    for (const name of ['content-type', 'content-disposition', 'content-security-policy', 'etag']) reply.removeHeader(name);
     return reply.code(answer.status).headers(answer.headers).send(answer.body);
   });
 }

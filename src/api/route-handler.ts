@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { withoutNulls } from './wire/json-body.ts';
 import { parseWith } from './wire/validate.ts';
 import type { ApiDeps } from './api-contract.ts';
 import type { Language } from '../contracts/index.ts';
@@ -28,12 +29,19 @@ export class RouteRequest {
     return this.sessionId === '' ? this.deps.language : this.deps.sessions.languageOf(this.sessionId);
   }
 
-  body<T extends z.ZodType>(schema: T): z.output<T> {
-    return parseWith(schema, this.raw.body, this.language);
+  /** The parsed body; `null` members count as absent, except inside those named in `verbatim`. */
+  body<T extends z.ZodType>(schema: T, verbatim: readonly string[] = []): z.output<T> {
+    return parseWith(schema, withoutNulls(this.raw.body, verbatim), this.language);
   }
 
   query<T extends z.ZodType>(schema: T): z.output<T> {
     return parseWith(schema, this.raw.query, this.language);
+  }
+
+  /** A query parameter that stands exactly once; null otherwise. */
+  queryText(name: string): string | null {
+    const value = (this.raw.query as Record<string, unknown>)[name]; // proof: fastify parses every query to an object
+    return typeof value === 'string' ? value : null;
   }
 
   header(name: string): string | null {

@@ -1,25 +1,24 @@
-import { createServer as createHttpServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import fastifyMultipart from '@fastify/multipart';
 import fastify from 'fastify';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyError, FastifyInstance } from 'fastify';
 import { LIMITS, SidecarError } from '../contracts/index.ts';
 import { rememberAdmission } from './admissions.ts';
 import type { ApiDeps } from './api-contract.ts';
 import { createGuard, limitConnections } from './guard/index.ts';
-import type { Guard } from './guard/index.ts';
+import type { Guard, RouteMatch } from './guard/index.ts';
+import { COMMON_HEADERS } from './common-headers.ts';
+import { createRawRefusals } from './raw-refusals.ts';
 import { registerRoutes } from './register-routes.ts';
-import { MULTIPART_LIMITS } from './routes/file-routes.ts';
 import { toErrorAnswer, writeErrorAnswer } from './wire/error-answer.ts';
+import { MULTIPART_LIMITS } from './wire/multipart.ts';
+
+// An import of node:http would touch its WebSocket exports, and with them load 20 MB of fetch before anybody needs it.
+const { createServer: createHttpServer } = process.getBuiltinModule('node:http');
 
 const REQUEST_ID = Symbol('request id');
 type Tagged = IncomingMessage & { [REQUEST_ID]?: string };
-
-const COMMON_HEADERS = {
-  'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'cross-origin-resource-policy': 'same-origin',
-  'referrer-policy': 'no-referrer',
-} as const;
 
 export interface ApiServer {
   /** Binds one loopback address; rejects with the system's error (EADDRINUSE). */
@@ -35,7 +34,7 @@ export async function createServer(deps: ApiDeps): Promise<ApiServer> {
   const guard = createGuard({ ...deps.guard, hosts: () => hosts, ownOrigins: () => (deps.workbenchDir === null ? [] : origins) });
   const { app, server } = createApp(deps, guard);
   await app.register(fastifyMultipart, { limits: MULTIPART_LIMITS, throwFileSizeLimit: true });
-  registerRoutes(app, { deps, matchRoute: guard.matchRoute });
+  registerRoutes(app, deps);
   await app.ready();
   return {
     async listen({ host, port }) {
@@ -59,19 +58,29 @@ export async function createServer(deps: ApiDeps): Promise<ApiServer> {
   };
 }
 
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+
 function createApp(deps: ApiDeps, guard: Guard): { app: FastifyInstance; server: Server } {
+  const { headersMs = HEADERS_TIMEOUT_MS, requestMs = REQUEST_TIMEOUT_MS } = deps.timeouts ?? {};
   const server = createHttpServer({
-    maxHeaderSize: LIMITS.header_bytes, requireHostHeader: false, headersTimeout: 10_000, requestTimeout: 30_000,
-    connectionsCheckingInterval: 1_000, keepAliveTimeout: 5_000, noDelay: true,
+    maxHeaderSize: LIMITS.header_bytes, requireHostHeader: false, headersTimeout: headersMs, requestTimeout: requestMs,
+    connectionsCheckingInterval: Math.min(1_000, headersMs), keepAliveTimeout: 5_000, noDelay: true,
+    // Some clients offer HTTP/2 with every request; that offer may be ignored.
+    shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
   });
   limitConnections(server, LIMITS.connections);
+  const rawRefusals = createRawRefusals(server, { guard, mintId: () => deps.ids.mint('req_'), language: deps.language });
   const app = fastify({
     serverFactory: (handler) => server.on('request', (request, response) => {
       if (admit(request, response)) handler(request, response);
     }),
     genReqId: (request) => (request as Tagged)[REQUEST_ID] ?? '', // proof: tagged by `admit` before fastify sees it
-    logger: false, routerOptions: { maxParamLength: 4_096, caseSensitive: true }, bodyLimit: LIMITS.json_body_bytes,
-    onProtoPoisoning: 'error', onConstructorPoisoning: 'error', forceCloseConnections: false, return503OnClosing: false,
+    logger: false, bodyLimit: LIMITS.json_body_bytes, onProtoPoisoning: 'error', onConstructorPoisoning: 'error',
+    // A parameter that is longer than any target is the guard's business, not the router's.
+    routerOptions: { maxParamLength: LIMITS.url_bytes, caseSensitive: true }, forceCloseConnections: false, return503OnClosing: false,
+    clientErrorHandler: (_error, socket) => rawRefusals.refuseSocket(socket),
+    frameworkErrors: (error, request, reply) => answerFrameworkError(deps, { error, requestId: request.id, response: reply.raw }),
   });
   const admit = (request: IncomingMessage, response: ServerResponse): boolean => {
     const requestId = deps.ids.mint('req_');
@@ -81,48 +90,46 @@ function createApp(deps: ApiDeps, guard: Guard): { app: FastifyInstance; server:
     try {
       const admission = guard.admit(request, response);
       if (admission === null) return false;
+      requireRoute(admission.match, response);
       rememberAdmission(request, admission);
       return true;
     } catch (error) {
-      refuse(deps, { response, error, requestId });
+      refuse(deps, { request, response, error, requestId });
       return false;
     }
   };
-  server.on('upgrade', (request, socket) => refuseUpgrade(guard, request, socket as Socket)); // proof: our server is plain TCP
-  server.on('clientError', (_error, socket) => refuseSocket(socket as Socket));
+  // Node answers an unknown `Expect` by itself, with no body; here it is a request like any other.
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   return { app, server };
 }
 
-function refuse(deps: ApiDeps, facts: { response: ServerResponse; error: unknown; requestId: string }): void {
+/** 404 and 405, before anything of the request is looked at: paths match exactly, also in how they are encoded. */
+function requireRoute(match: RouteMatch, response: ServerResponse): void {
+  if (match.kind === 'route') return;
+  if (match.kind === 'unknown') throw new SidecarError('NOT_FOUND', 'no such route');
+  response.setHeader('allow', [...new Set(match.methods)].join(', '));
+  throw new SidecarError('METHOD_NOT_ALLOWED', 'known path, other method');
+}
+
+interface Refusal { request: IncomingMessage; response: ServerResponse; error: unknown; requestId: string }
+
+function refuseSchema(): never {
+  throw new Error('a route of this server has a framework schema');
+}
+
+function refuse(deps: ApiDeps, { request, response, error, requestId }: Refusal): void {
+  const answer = toErrorAnswer(error, deps.language);
+  if (answer.body.code === 'INTERNAL') deps.log.error({ err: error, requestId }, 'guard failed');
+  deps.report.noteError(answer.body.code, requestId);
+  // Closing over a body that still comes would reset the connection, and the client would never see this answer.
+  const hasBody = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined;
+  if (!hasBody) response.setHeader('connection', 'close');
+  writeErrorAnswer(response, answer);
+}
+
+/** What the router refuses by itself: a path that cannot be decoded. */
+function answerFrameworkError(deps: ApiDeps, facts: { error: FastifyError; requestId: string; response: ServerResponse }): void {
   const answer = toErrorAnswer(facts.error, deps.language);
-  if (answer.body.code === 'INTERNAL') deps.log.error({ err: facts.error, requestId: facts.requestId }, 'guard failed');
   deps.report.noteError(answer.body.code, facts.requestId);
-  facts.response.setHeader('connection', 'close');
   writeErrorAnswer(facts.response, answer);
-}
-
-const rawAnswer = (status: string, body: object): string => {
-  const text = JSON.stringify(body);
-  return `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(text)}\r\n`
-    + `cache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n${text}`;
-};
-
-/** Bytes that are no HTTP request get a short answer in the contract's form, then the connection ends. */
-function refuseSocket(socket: Socket): void {
-  if (!socket.writable) return void socket.destroy();
-  socket.end(rawAnswer('400 Bad Request', toErrorAnswer(new SidecarError('BAD_REQUEST', 'not HTTP'), 'en').body));
-}
-
-/** No route of this table is a WebSocket: the guard speaks first, then the upgrade is refused. */
-function refuseUpgrade(guard: Guard, request: IncomingMessage, socket: Socket): void {
-  const silent = { setHeader: () => {}, writeHead: () => ({ end: () => {} }) } as unknown as ServerResponse; // proof: only headers are set on it
-  let error: unknown = new SidecarError('NOT_FOUND', 'no such upgrade');
-  try {
-    guard.admit(request, silent);
-  } catch (refusal) {
-    error = refusal;
-  }
-  const { status, body } = toErrorAnswer(error, 'en');
-  socket.on('error', () => socket.destroy());
-  socket.end(rawAnswer(`${status} Refused`, body));
 }

@@ -1,5 +1,6 @@
 import type { FileContent, UploadedFile, WorkspaceAnswer, WorkspaceEntry } from '../contracts/index.ts';
 import type { Http } from './http.ts';
+import { readBody } from './http.ts';
 import { sessionPath } from './session-calls.ts';
 
 interface Options { signal?: AbortSignal | undefined }
@@ -31,11 +32,11 @@ export function createFileCalls(http: Http): FileCalls {
     readFile: async (id, name, { signal } = {}) => {
       const response = await http.open(filePath(id, name), { signal });
       // The contract of the route is the proof of the shape.
-      return { ...(await response.json() as FileContent), etag: response.headers.get('etag') };
+      return { ...(await readBody(() => response.json(), signal) as FileContent), etag: response.headers.get('etag') };
     },
     readFileBytes: async (id, name, { signal } = {}) => {
       const response = await http.open(filePath(id, name), { query: { raw: true }, signal });
-      return new Uint8Array(await response.arrayBuffer());
+      return new Uint8Array(await readBody(() => response.arrayBuffer(), signal));
     },
     writeFile: (id, { name, content }, { signal, encoding, ifMatch } = {}) =>
       http.json(filePath(id, name), { method: 'PUT', body: { content, encoding }, headers: { 'if-match': ifMatch }, signal }),

@@ -77,6 +77,15 @@ export function createHttp(options: HttpOptions): Http {
 interface Bound { signal: AbortSignal; timedOut(): boolean; stopTimer(): void; release(): void }
 interface Started { response: Response; bound: Bound }
 
+/** Reads the body of an opened answer; a body that breaks off is a lost connection. */
+export async function readBody<T>(read: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    throw signal?.aborted === true ? error : new SidecarApiError(0, 'CONNECTION_LOST', { detail: 'the answer broke off', cause: error });
+  }
+}
+
 function address(base: string, path: string, query: Query = {}): string {
   const pairs = Object.entries(query).flatMap(([name, value]) =>
     (value === undefined ? [] : [`${encodeURIComponent(name)}=${encodeURIComponent(String(value))}`]));

@@ -53,3 +53,21 @@ it('cuts cycles and names what is not plain', () => {
 
   expect(JSON.stringify(createRedactor().redactFields(cyclic))).toMatch(/^\{"password":"\[redacted\]","count":"3","self":\{.*too deep/);
 });
+
+it.each(['a-', '-eyJ', 'secret ', 'bearer  ', 'x_token ', 'sk-', 'password = '])('stays quick on a long text of %j', (piece) => {
+  const text = piece.repeat(120_000 / piece.length);
+  const started = performance.now();
+
+  createRedactor().redact(text);
+
+  expect(performance.now() - started).toBeLessThan(1000);
+});
+
+it('forgets the oldest of the passing secrets only', () => {
+  const redactor = createRedactor();
+  redactor.register('lasting-secret');
+  for (let index = 0; index <= 1024; index += 1) redactor.registerPassing(`passing-secret-${index}-`);
+
+  expect(redactor.redact('lasting-secret passing-secret-0- passing-secret-1-')).toBe('[redacted] passing-secret-0- [redacted]');
+  expect(redactor.values()).toHaveLength(1025);
+});

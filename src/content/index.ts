@@ -25,5 +25,5 @@ export { ManifestVerifier, type SignatureCheck, type VerifiedManifest } from './
 export { checkContent, listTasks, type ChapterTasks, type CheckFinding, type CheckedChapter, type ContentCheck } from './check-content.ts';
 export { openContent, type OpenedContent } from './open-content.ts';
 export { readText, readOptionalText, type TextProblem, type TextResult } from './read-text.ts';
-export { readInside, findInside, MAX_TEXT_BYTES, type ReadProblem, type ReadResult } from './safe-file.ts';
-export { readYamlData, splitFrontMatter, type YamlResult } from './yaml-data.ts';
+export { readInside, findInside, findFolder, listNames, openRegular, isInside, MAX_TEXT_BYTES, type ReadProblem, type ReadResult } from './safe-file.ts';
+export { readYamlData, isRecord, splitFrontMatter, type YamlResult } from './yaml-data.ts';

@@ -13,10 +13,9 @@ export async function endSession(context: SessionsContext, sessionId: string, si
   const stored = storedEnd(requireSession(context.store, sessionId));
   if (stored !== null) return stored;
   using _lease = context.engine.lock(sessionId);
-  const row = requireSession(context.store, sessionId);
   const bounded = AbortSignal.any([signal, context.closing, AbortSignal.timeout(NARRATIVE_MS)]);
   const narrative = await narrate(context, sessionId, bounded);
-  return commit(context, row, narrative);
+  return commit(context, sessionId, narrative);
 }
 
 function storedEnd(row: SessionRow): EndAnswer | null {
@@ -37,8 +36,10 @@ async function narrate(context: SessionsContext, sessionId: string, signal: Abor
   return await Promise.race([told, late]);
 }
 
-function commit(context: SessionsContext, row: SessionRow, narrative: string | null): EndAnswer {
+/** Works on the row as it is now: a memo may have written to it while the narrative was being told. */
+function commit(context: SessionsContext, sessionId: string, narrative: string | null): EndAnswer {
   const { store } = context;
+  const row = requireSession(store, sessionId);
   const now = context.clock.now().toISOString();
   const state = { ...row.state, end_confirmed: true };
   const facts = finalFacts({

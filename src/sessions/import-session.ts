@@ -12,7 +12,7 @@ import type { RestoredRows } from './restore/restore-rows.ts';
 import { restoredOrigins } from './restore/restored-files.ts';
 import { scanFolder } from './restore/scan-folder.ts';
 import type { SessionsContext } from './session-context.ts';
-import { ensureSessionFolders, isUnsettled, sessionPaths } from './session-folder.ts';
+import { ensureSessionFolders, isUnsettled, removeLinkedFolders, sessionPaths } from './session-folder.ts';
 import { isSessionId } from './session-lookup.ts';
 import { IMPORTED_TURN, queueWholeSession } from './sync-rows.ts';
 
@@ -92,6 +92,7 @@ async function prepare(
 async function insert(context: SessionsContext, sessionId: string, found: Found): Promise<void> {
   const { rows, chapter } = await prepare(context, sessionId, found);
   const paths = sessionPaths(context.settings.sessionsDir, sessionId);
+  context.problems.add(sessionId, (await removeLinkedFolders(paths)).map((name) => `${name}: a link was removed`));
   await ensureSessionFolders(paths);
   const origins = await restoredOrigins(paths, { sessionId, sources: found.restored.sources, turnIndex: rows.row.state.turn_index });
   const at = context.clock.now().toISOString();

@@ -1,6 +1,6 @@
-import { access, mkdir, readdir, rm, unlink, writeFile } from 'node:fs/promises';
+import { access, lstat, mkdir, readdir, rm, unlink, writeFile } from 'node:fs/promises';
 import { renameSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Ids } from '../config/index.ts';
 import { storageError, systemCode } from './files/storage-error.ts';
 
@@ -74,6 +74,18 @@ export async function draftSessionFolder(sessionsDir: string, ids: Ids): Promise
 /** Makes what is missing of a session's folders; the sessions folder itself is never made again. */
 export async function ensureSessionFolders(paths: SessionPaths): Promise<void> {
   await makeFolders(paths);
+}
+
+/** A folder that came from elsewhere may hold links where its own folders belong; the links go, never what they lead to. Returns their names. */
+export async function removeLinkedFolders({ workspace, uploads, home }: SessionPaths): Promise<string[]> {
+  const removed: string[] = [];
+  for (const path of [workspace, uploads, home]) {
+    const stats = await lstat(path).catch(() => null);
+    if (stats?.isSymbolicLink() !== true) continue;
+    await unlink(path);
+    removed.push(basename(path));
+  }
+  return removed;
 }
 
 async function makeFolders({ folder, workspace, uploads, home }: SessionPaths): Promise<void> {

@@ -6,6 +6,8 @@ const KEPT = [
 /** What a sidecar needs of its parent's environment to run at all; settings are added by the caller. Nothing of another Node program. */
 export function minimalEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
   // Windows compares names of variables without case.
-  return Object.fromEntries(Object.entries(env).flatMap(([name, value]) =>
+  const kept = Object.fromEntries(Object.entries(env).flatMap(([name, value]) =>
     (value !== undefined && KEPT.includes(name.toUpperCase()) ? [[name, value]] : [])));
+  // One malloc arena instead of one per thread: 6 MB less on glibc, ignored elsewhere.
+  return { ...kept, MALLOC_ARENA_MAX: '1' };
 }

@@ -23,7 +23,11 @@ export class SidecarProcess {
   #stderr = '';
 
   constructor({ command, args, env, cwd, token }: SpawnOptions) {
-    const child = spawn(command, [...args], { cwd, env, shell: false, stdio: ['pipe', 'pipe', 'pipe'], windowsHide: true });
+    const child = spawn(command, [...args], {
+      cwd, env, shell: false, stdio: ['pipe', 'pipe', 'pipe'], windowsHide: true,
+      // A Ctrl-C in the parent's terminal is the parent's; on Windows a detached process would get a console of its own.
+      detached: process.platform !== 'win32',
+    });
     this.#child = child;
     this.announced = new Promise((resolve) => {
       readLines(child.stdout, (line) => {

@@ -58,7 +58,7 @@ export class SseStream {
   readonly response: Response;
   /** All frames read so far. */
   readonly events: SseEvent[] = [];
-  /** Comments read so far, without their colon. */
+  /** Comments read so far, without their colon, and a `retry` line. */
   readonly comments: string[] = [];
   readonly #connection: AbortController;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
@@ -145,7 +145,7 @@ export class SseStream {
   }
 }
 
-/** Parses one block: a frame of one id and one data line, or a comment (returned as its text). */
+/** Parses one block: a frame of one id and one data line, or a comment or `retry` line (returned as its text). */
 export function parseFrame(raw: string): SseEvent | string {
   const wrong = (what: string): never => {
     throw new Error(`${what} in ${JSON.stringify(raw.slice(0, 300))}`);
@@ -153,6 +153,7 @@ export function parseFrame(raw: string): SseEvent | string {
   if (raw.includes('\r')) wrong('a carriage return');
   const lines = raw.slice(0, -2).split('\n');
   if (lines.length === 1 && lines[0]!.startsWith(':')) return lines[0]!.slice(1);
+  if (lines.length === 1 && /^retry: \d+$/.test(lines[0]!)) return lines[0]!;
   const [idLine = '', dataLine = ''] = lines;
   if (lines.length !== 2 || !idLine.startsWith('id: ') || !dataLine.startsWith('data: ')) wrong('not exactly one id and one data line');
   const id = idLine.slice(4);

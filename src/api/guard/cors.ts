@@ -13,11 +13,12 @@ export function grantOrigin(response: ServerResponse, origin: string): void {
   response.setHeader('vary', 'origin');
 }
 
-/** Answers a preflight of an admitted origin. */
+/** Answers a preflight of an admitted origin; without an origin nothing is granted. */
 export function answerPreflight(request: IncomingMessage, response: ServerResponse): void {
+  if (request.headers.origin === undefined) return void response.writeHead(204).end();
   for (const [name, value] of Object.entries(PREFLIGHT_HEADERS)) response.setHeader(name, value);
   if (request.headers['access-control-request-private-network'] === 'true') {
     response.setHeader('access-control-allow-private-network', 'true');
   }
-  response.writeHead(204, { 'content-length': 0 }).end();
+  response.writeHead(204).end();
 }

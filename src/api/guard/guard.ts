@@ -5,6 +5,7 @@ import { answerPreflight, grantOrigin } from './cors.ts';
 import { createOriginRule, isElectron } from './origin-rule.ts';
 import type { OriginRuleOptions } from './origin-rule.ts';
 import { STATIC_ROUTE, createRouteMatcher } from './route-class.ts';
+import type { RouteMatch } from './route-class.ts';
 import { createTokenRule } from './token-rule.ts';
 import type { TokenState } from './token-rule.ts';
 
@@ -15,14 +16,15 @@ export interface GuardOptions extends OriginRuleOptions {
 }
 
 /** What the guard found out about an admitted request. */
-export interface Admission { tokenState: TokenState; path: string }
+export interface Admission { tokenState: TokenState; match: RouteMatch }
 
 const countOf = (request: IncomingMessage, name: string): number =>
   request.rawHeaders.filter((header, index) => index % 2 === 0 && header.toLowerCase() === name).length;
 
 function checkForm(request: IncomingMessage): void {
   const target = request.url ?? '';
-  const isOriginForm = target.startsWith('/') && !target.startsWith('//');
+  // A fragment is never sent; the router would cut it off, so that guard and router would see two paths.
+  const isOriginForm = target.startsWith('/') && !target.startsWith('//') && !target.includes('#');
   const hasTwoLengths = request.headers['content-length'] !== undefined && request.headers['transfer-encoding'] !== undefined;
   if (!isOriginForm || countOf(request, 'host') !== 1 || countOf(request, 'origin') > 1 || hasTwoLengths) {
     throw new SidecarError('BAD_REQUEST', 'request form');
@@ -53,21 +55,15 @@ export function createGuard(options: GuardOptions) {
     return isProgram || isDesktop;
   };
 
-  const classOf = (request: IncomingMessage, path: string): RouteAuth => {
-    const match = matchRoute(request.method ?? '', path);
-    return match.kind === 'route' ? match.auth : 'token';
-  };
-
-  const checkToken = (request: IncomingMessage, path: string): TokenState => {
+  const checkToken = (request: IncomingMessage, match: RouteMatch): TokenState => {
     const state = readToken(request.headers.authorization);
-    const routeClass = classOf(request, path);
+    const routeClass: RouteAuth = match.kind === 'route' ? match.auth : 'token';
     if (state === 'valid' || routeClass === 'none') return state;
     if (state === 'none' && routeClass === 'open' && isOpenInDesktopMode(request)) return state;
     throw new SidecarError('TOKEN_REQUIRED', 'no or wrong token');
   };
 
   return {
-    matchRoute,
     admit(request: IncomingMessage, response: ServerResponse): Admission | null {
       checkForm(request);
       const { host = '', origin } = request.headers;
@@ -78,8 +74,8 @@ export function createGuard(options: GuardOptions) {
         answerPreflight(request, response);
         return null;
       }
-      const path = pathOf(request.url ?? '');
-      return { tokenState: checkToken(request, path), path };
+      const match = matchRoute(request.method ?? '', pathOf(request.url ?? ''));
+      return { tokenState: checkToken(request, match), match };
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { HttpMethod, RouteAuth, RouteContract } from '../../contracts/index.ts';
 
 /** What a path means before routing: a route of the table, a known path with another method, or nothing. */
-export type RouteMatch = { kind: 'route'; auth: RouteAuth; route: RouteContract } | { kind: 'other-method' } | { kind: 'unknown' };
+export type RouteMatch = { kind: 'route'; auth: RouteAuth; route: RouteContract } | { kind: 'other-method'; methods: readonly HttpMethod[] } | { kind: 'unknown' };
 
 /** Files of the pages; served, but not part of the contract. */
 export const STATIC_ROUTE: RouteContract = {
@@ -28,6 +28,6 @@ export function createRouteMatcher(routes: readonly RouteContract[]): (method: s
     const known = patterns.filter(({ expression }) => expression.test(path));
     const found = known.find(({ route }) => route.method === wanted);
     if (found !== undefined) return { kind: 'route', auth: found.route.auth, route: found.route };
-    return known.length > 0 ? { kind: 'other-method' } : { kind: 'unknown' };
+    return known.length > 0 ? { kind: 'other-method', methods: known.map(({ route }) => route.method) } : { kind: 'unknown' };
   };
 }

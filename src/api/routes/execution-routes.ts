@@ -49,5 +49,5 @@ export const executionRoutes: RouteHandlers = {
   [`POST ${S}/notebook/complete`]: cursor,
   [`POST ${S}/notebook/inspect`]: cursor,
   [`GET ${S}/notebook/file`]: unavailable((request) => request.query(NotebookFileQuerySchema)),
-  [`PUT ${S}/notebook/file`]: unavailable((request) => request.body(PutNotebookRequestSchema)),
+  [`PUT ${S}/notebook/file`]: unavailable((request) => request.body(PutNotebookRequestSchema, ['notebook'])),
 };

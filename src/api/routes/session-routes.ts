@@ -1,3 +1,4 @@
+import type { FastifyReply } from 'fastify';
 import {
   CreateSessionRequestSchema, ListSessionsQuerySchema, MessageRequestSchema, ReattachRequestSchema, SidecarError, SkipRequestSchema,
   encodeFrame, sentenceFor,
@@ -24,6 +25,17 @@ const unknownSession = (): FrameSource => singleFrame(encodeFrame('0.1', {
 
 const callerOf = (request: RouteRequest) => ({ hasToken: tokenStateOf(request.raw.raw) === 'valid' });
 
+/** From here on the answer is a stream; what breaks it can only be logged. */
+async function answerWithStream(request: RouteRequest, reply: FastifyReply, stream: { source: FrameSource; retryMs?: number }): Promise<void> {
+  const { source, ...options } = stream;
+  reply.hijack();
+  try {
+    await streamFrames(reply.raw, source, options);
+  } catch (error) {
+    request.deps.log.error({ err: error, requestId: request.raw.id, sessionId: request.sessionId }, 'a stream broke off');
+  }
+}
+
 const dynamicReport = (request: RouteRequest) => ({ report: request.deps.sessions.dynamicReport(request.sessionId) });
 
 /** Routes of a session's life and its turns. */
@@ -40,21 +52,17 @@ export const sessionRoutes: RouteHandlers = {
   [`POST ${S}/skip-task`]: (request) => request.deps.sessions.skip(request.sessionId, request.body(SkipRequestSchema)),
   [`POST ${S}/end`]: (request) => request.deps.sessions.end(request.sessionId, new AbortController().signal),
   'DELETE /api/session/{session_id}': async (request, reply) => {
-    const { force } = request.raw.query as { force?: string }; // proof: fastify parses every query to an object of strings
-    await request.deps.sessions.delete(request.sessionId, { force: force === 'true' });
+    await request.deps.sessions.delete(request.sessionId, { force: request.queryText('force') === 'true' });
     return reply.code(204).send();
   },
   [`POST ${S}/message/stream`]: async (request, reply) => {
     const source = request.deps.sessions.send(request.sessionId, request.body(MessageRequestSchema)) ?? unknownSession();
-    reply.hijack();
-    await streamFrames(reply.raw, source);
+    await answerWithStream(request, reply, { source });
   },
   [`POST ${S}/message/cancel`]: (request) => request.deps.sessions.cancel(request.sessionId),
   [`GET ${S}/events`]: async (request, reply) => {
-    const { after } = request.raw.query as { after?: string }; // proof: as above
-    const source = request.deps.sessions.follow(request.sessionId, request.header('last-event-id') ?? after ?? null);
-    reply.hijack();
-    await streamFrames(reply.raw, source, { retryMs: 1_000 });
+    const source = request.deps.sessions.follow(request.sessionId, request.header('last-event-id') ?? request.queryText('after'));
+    await answerWithStream(request, reply, { source, retryMs: 1_000 });
   },
   [`GET ${S}/expert-reports`]: (request) => ({
     reports: request.deps.sessions.expertReports(request.sessionId),

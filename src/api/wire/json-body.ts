@@ -25,20 +25,24 @@ function checkDepth(text: string): void {
   }
 }
 
-/** Drops `null` members, which mean "absent", and refuses keys that could reach a prototype. */
-function cleanValue(value: unknown, budget: { keys: number }): unknown {
-  if (Array.isArray(value)) {
-    return value.map((item) => cleanValue(item, budget));
-  }
-  if (typeof value !== 'object' || value === null) return value;
-  const clean: Record<string, unknown> = {};
+/** Refuses keys that could reach a prototype, and more keys than a request can mean. */
+function checkKeys(value: unknown, budget: { keys: number }): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (Array.isArray(value)) return value.forEach((item) => checkKeys(item, budget));
   for (const [key, member] of Object.entries(value)) {
-    budget.keys += 1;
-    if (budget.keys > LIMITS.json_keys) refuse('the JSON has too many keys');
+    budget.keys -= 1;
+    if (budget.keys < 0) refuse('the JSON has too many keys');
     if (FORBIDDEN_KEYS.has(key)) refuse('the JSON has a key that is not allowed');
-    if (member !== null) clean[key] = cleanValue(member, budget);
+    checkKeys(member, budget);
   }
-  return clean;
+}
+
+/** Drops `null` members at every depth, because they mean "absent". Members named in `verbatim` stay as they are: they are content. */
+export function withoutNulls(value: unknown, verbatim: readonly string[] = []): unknown {
+  if (Array.isArray(value)) return value.map((item) => withoutNulls(item));
+  if (typeof value !== 'object' || value === null) return value;
+  const members = Object.entries(value).filter(([, member]) => member !== null);
+  return Object.fromEntries(members.map(([key, member]) => [key, verbatim.includes(key) ? member : withoutNulls(member)]));
 }
 
 /** Parses a request body. An empty one is `{}`. Throws INVALID_JSON, or BAD_REQUEST for depth, key count and forbidden keys. */
@@ -57,5 +61,6 @@ export function parseJsonBody(bytes: Uint8Array): unknown {
   } catch (cause) {
     throw new SidecarError('INVALID_JSON', 'body is not JSON', { cause });
   }
-  return cleanValue(value, { keys: 0 });
+  checkKeys(value, { keys: LIMITS.json_keys });
+  return value;
 }

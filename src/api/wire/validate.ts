@@ -5,9 +5,12 @@ import type { Language } from '../../contracts/index.ts';
 
 const zhErrors = zhCN().localeError;
 
+/** Our own field names look like this; a key that the client chose may be a value in disguise. */
+const FIELD_NAME = /^[a-z][a-z_]{0,39}$/;
+
 /** Names the first wrong field and its rule, never the value. */
 function describeIssue(issue: z.core.$ZodIssue): string {
-  const field = issue.path.map(String).join('.');
+  const field = issue.path.map((step) => (typeof step === 'number' || FIELD_NAME.test(String(step)) ? String(step) : '…')).join('.');
   return field === '' ? issue.message : `${field}: ${issue.message}`;
 }
 

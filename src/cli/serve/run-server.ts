@@ -34,7 +34,7 @@ export async function runServer({ config, terminal, parentGone, consoleLevel, on
   });
   const version = programVersion(config.programDir);
   endOnDefects(log);
-  using stop = listenForStop(parentGone, () => process.exit(EXIT.internal));
+  using stop = listenForStop({ clock: systemClock, parentGone, onSecond: () => process.exit(EXIT.internal) });
   const announce = (line: object): void => terminal.out(`${JSON.stringify(line)}\n`);
 
   try {

@@ -1,3 +1,5 @@
+import type { Clock } from '../../config/index.ts';
+
 /** Waits for the first reason to stop: a signal, or the end of the parent. */
 export interface StopRequest extends Disposable {
   readonly reason: Promise<string>;
@@ -7,18 +9,24 @@ export interface StopRequest extends Disposable {
 
 const SIGNALS: readonly NodeJS.Signals[] = process.platform === 'win32' ? ['SIGINT', 'SIGTERM', 'SIGBREAK'] : ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
-/** Listens for signals; the second one calls `onSecond`. Disposing stops listening. */
-export function listenForStop(parentGone: Promise<void> | null, onSecond: () => void): StopRequest {
+/** Ctrl-C reaches a whole group of processes, and npm and our start script pass it on as well: that is one wish, not two. */
+const SAME_WISH_MS = 250;
+
+interface StopSources { clock: Clock; parentGone: Promise<void> | null; onSecond: () => void }
+
+/** Listens for signals; a second wish calls `onSecond`. Disposing stops listening. */
+export function listenForStop({ clock, parentGone, onSecond }: StopSources): StopRequest {
   const { promise, resolve } = Promise.withResolvers<string>();
   const controller = new AbortController();
   const stop = (reason: string): void => {
     controller.abort();
     resolve(reason);
   };
-  let signals = 0;
+  let firstMs: number | null = null;
   const onSignal = (signal: NodeJS.Signals): void => {
-    signals += 1;
-    if (signals > 1) onSecond();
+    const nowMs = clock.monotonicMs();
+    firstMs ??= nowMs;
+    if (nowMs - firstMs > SAME_WISH_MS) onSecond();
     stop(signal.toLowerCase());
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);

@@ -7,7 +7,7 @@ export const BPF = { LOAD_WORD: 0x20, JUMP: 0x05, JUMP_EQUAL: 0x15, JUMP_GREATER
 /** A step with a label to jump to; null falls through to the next step. */
 type Step =
   | { kind: 'load'; offset: number }
-  | { kind: 'test'; code: number; value: number; then: string | null; otherwise: string | null }
+  | { kind: 'test'; code: number; value: number; yes: string | null; no: string | null }
   | { kind: 'return'; value: number }
   | { kind: 'label'; name: string };
 
@@ -20,17 +20,17 @@ export class BpfAssembler {
   ret(value: number): this { return this.#add({ kind: 'return', value }); }
 
   /** Jumps when the accumulator equals the value. */
-  whenEqual(value: number, then: string | null, otherwise: string | null = null): this {
-    return this.#add({ kind: 'test', code: BPF.JUMP_EQUAL, value, then, otherwise });
+  whenEqual(value: number, yes: string | null, no: string | null = null): this {
+    return this.#add({ kind: 'test', code: BPF.JUMP_EQUAL, value, yes, no });
   }
 
-  whenAtLeast(value: number, then: string | null, otherwise: string | null = null): this {
-    return this.#add({ kind: 'test', code: BPF.JUMP_GREATER_EQUAL, value, then, otherwise });
+  whenAtLeast(value: number, yes: string | null, no: string | null = null): this {
+    return this.#add({ kind: 'test', code: BPF.JUMP_GREATER_EQUAL, value, yes, no });
   }
 
   /** Jumps when any of the bits is set. */
-  whenAnySet(bits: number, then: string | null, otherwise: string | null = null): this {
-    return this.#add({ kind: 'test', code: BPF.JUMP_SET, value: bits, then, otherwise });
+  whenAnySet(bits: number, yes: string | null, no: string | null = null): this {
+    return this.#add({ kind: 'test', code: BPF.JUMP_SET, value: bits, yes, no });
   }
 
   assemble(): BpfInstruction[] {
@@ -74,7 +74,7 @@ export function encodeBpf(instructions: readonly BpfInstruction[]): Buffer {
 function encode(step: Exclude<Step, { kind: 'label' }>, jump: (name: string | null) => number): BpfInstruction {
   if (step.kind === 'load') return { code: BPF.LOAD_WORD, jt: 0, jf: 0, k: step.offset };
   if (step.kind === 'return') return { code: BPF.RETURN, jt: 0, jf: 0, k: step.value };
-  return { code: step.code, jt: jump(step.then), jf: jump(step.otherwise), k: step.value };
+  return { code: step.code, jt: jump(step.yes), jf: jump(step.no), k: step.value };
 }
 
 function distance(name: string | null, targets: ReadonlyMap<string, number>, from: number): number {

@@ -56,7 +56,7 @@ function system(plan: BwrapPlan): string[] {
   return [
     '--ro-bind', '/usr', '/usr', ...links, ...READABLE_SETTINGS.flatMap((path) => ['--ro-bind-try', path, path]),
     '--ro-bind-data', String(plan.passwdDescriptor), '/etc/passwd',
-    ...plan.runtimeRoots.filter((root) => root !== '/usr' && !root.startsWith('/usr/')).flatMap((root) => ['--ro-bind', root, root]),
+    ...bindRoots(plan, (root) => !isBelow(root, '/usr') && !isBelow(root, GUEST.temporary)),
     '--ro-bind', plan.sidecarRt, GUEST.sidecarRt,
   ];
 }
@@ -67,7 +67,17 @@ function devices(plan: BwrapPlan): string[] {
     ? ['--size', String(SHARED_MEMORY_BYTES), '--tmpfs', '/dev/shm'] : ['--bind', temporary.sharedMemory, '/dev/shm'];
   const space = temporary.kind === 'tmpfs'
     ? ['--size', String(temporary.bytes), '--tmpfs', GUEST.temporary] : ['--bind', temporary.temporary, GUEST.temporary];
-  return ['--proc', '/proc', '--dev', '/dev', ...sharedMemory, '--remount-ro', '/dev', ...space];
+  // A runtime below the temporary folder would be hidden by it, so it comes after.
+  const roots = bindRoots(plan, (root) => isBelow(root, GUEST.temporary));
+  return ['--proc', '/proc', '--dev', '/dev', ...sharedMemory, '--remount-ro', '/dev', ...space, ...roots];
+}
+
+function bindRoots(plan: BwrapPlan, isWanted: (root: string) => boolean): string[] {
+  return plan.runtimeRoots.filter(isWanted).flatMap((root) => ['--ro-bind', root, root]);
+}
+
+function isBelow(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`);
 }
 
 function folders(plan: BwrapPlan): string[] {

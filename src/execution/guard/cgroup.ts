@@ -25,6 +25,7 @@ export interface ChildCgroup {
 export interface CgroupMaker {
   readonly version: 1 | 2;
   readonly parents: readonly string[];
+  readonly controllers: { memory: boolean; processes: boolean; cpu: boolean };
   create(name: string): ChildCgroup;
   /** Removes empty groups that an earlier host left. */
   sweep(): number;
@@ -42,6 +43,7 @@ export function openCgroups(name: string): CgroupMaker | { missing: string } {
   const parents = [...new Set([roots.memory, roots.pids, roots.cpu].filter((folder) => folder !== null))];
   return {
     version: roots.version, parents,
+    controllers: { memory: roots.memory !== null, processes: roots.pids !== null, cpu: roots.cpu !== null },
     create: (child) => createChild(roots, child),
     sweep: () => parents.reduce((count, folder) => count + sweepBeside(folder), 0),
     close: () => parents.forEach((folder) => removeFolder(folder)),

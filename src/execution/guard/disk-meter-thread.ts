@@ -23,6 +23,7 @@ function round(): void {
     const hit = firstHit(each);
     if (hit === null) continue;
     watched.delete(id);
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     parentPort?.postMessage({ id, ...hit } satisfies MeterMessage);
   }
   const took = performance.now() - start;

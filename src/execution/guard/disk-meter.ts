@@ -56,7 +56,11 @@ export function createDiskMeter(log: Log): DiskMeter {
     watched.clear();
     for (const { onHit } of open) onHit({ kind: 'disk', value: 0, limit: 0, detail: 'the disk meter failed' });
   };
-  const send = (order: MeterOrder): void => (thread ??= start()).postMessage(order);
+  const send = (order: MeterOrder): void => {
+    thread ??= start();
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+    thread.postMessage(order);
+  };
 
   return {
     watch: (id, groups, onHit) => {

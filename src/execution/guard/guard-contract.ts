@@ -191,6 +191,8 @@ export interface GuardDependencies {
   config: Pick<Config, 'programDir' | 'homeDir' | 'python' | 'execution'>;
   /** Private folder of this service: reports, ledger of children, run folders. */
   stateDir: string;
+  /** False leaves control groups alone, as on a machine where they are not ours; default: used where they can be. */
+  useCgroups?: boolean;
   clock: Clock;
   ids: Ids;
   log: Log;
@@ -208,6 +210,8 @@ export interface ExecutionGuard {
    * process starts), `GuardUnavailable` when a part fails at the start.
    */
   spawnGuarded(request: SpawnRequest): Promise<GuardedChild>;
+  /** Makes matplotlib's slow font cache once, so that no run pays for it; false where it could not be made. For the background. */
+  prepareFonts(): Promise<boolean>;
   /** Ends what an earlier host left behind; before the first spawn at the latest. */
   sweep(): Promise<{ killed: number; removed: number }>;
   /** Children alive now. */

@@ -33,29 +33,29 @@ function simulate(program: readonly BpfInstruction[], call: Call): number {
 }
 
 describe('seccomp filter', () => {
-  it.each<[string, BpfInstruction[], Call, number]>([
-    ['allows read', user, { number: 0 }, ALLOW],
-    ['kills a 32-bit call', user, { number: 11, architecture: 0x4000_0003 }, KILL],
-    ['refuses an x32 call', user, { number: 0x4000_0000 + 1 }, EPERM],
-    ['says that clone3 is missing', user, { number: 435 }, ENOSYS],
-    ['allows fork by clone', user, { number: 56, arguments: [17, 0] }, ALLOW],
-    ['refuses a new user namespace', user, { number: 56, arguments: [0x1000_0000, 0] }, EPERM],
-    ['refuses a new network namespace', user, { number: 56, arguments: [0x4000_0000, 0] }, EPERM],
-    ['refuses a new time namespace', user, { number: 56, arguments: [0x80, 0] }, EPERM],
-    ['allows a Unix socket', user, { number: 41, arguments: [1, 0] }, ALLOW],
-    ['refuses an IPv4 socket', user, { number: 41, arguments: [2, 0] }, EPERM],
-    ['refuses a netlink socket', user, { number: 41, arguments: [16, 0] }, EPERM],
-    ['refuses a Unix socket where there is no network namespace', strict, { number: 41, arguments: [1, 0] }, EPERM],
-    ['allows a socket pair everywhere', strict, { number: 53, arguments: [1, 0] }, ALLOW],
-    ['refuses TIOCSTI', user, { number: 16, arguments: [0, 0x5412] }, EPERM],
-    ['refuses TIOCLINUX', user, { number: 16, arguments: [0, 0x541c] }, EPERM],
-    ['allows other terminal calls', user, { number: 16, arguments: [0, 0x5401] }, ALLOW],
-    ['allows fork to learners', user, { number: 57 }, ALLOW],
-    ['refuses fork to experts', expert, { number: 57 }, EPERM],
-    ['refuses vfork to experts', expert, { number: 58 }, EPERM],
-    ['refuses a process by clone to experts', expert, { number: 56, arguments: [17, 0] }, EPERM],
-    ['allows a thread to experts', expert, { number: 56, arguments: [0x003d_0f00, 0] }, ALLOW],
-  ])('%s', (_title, program, call, verdict) => {
+  it.each<[string, [BpfInstruction[], Call], number]>([
+    ['allows read', [user, { number: 0 }], ALLOW],
+    ['kills a 32-bit call', [user, { number: 11, architecture: 0x4000_0003 }], KILL],
+    ['refuses an x32 call', [user, { number: 0x4000_0000 + 1 }], EPERM],
+    ['says that clone3 is missing', [user, { number: 435 }], ENOSYS],
+    ['allows fork by clone', [user, { number: 56, arguments: [17, 0] }], ALLOW],
+    ['refuses a new user namespace', [user, { number: 56, arguments: [0x1000_0000, 0] }], EPERM],
+    ['refuses a new network namespace', [user, { number: 56, arguments: [0x4000_0000, 0] }], EPERM],
+    ['refuses a new time namespace', [user, { number: 56, arguments: [0x80, 0] }], EPERM],
+    ['allows a Unix socket', [user, { number: 41, arguments: [1, 0] }], ALLOW],
+    ['refuses an IPv4 socket', [user, { number: 41, arguments: [2, 0] }], EPERM],
+    ['refuses a netlink socket', [user, { number: 41, arguments: [16, 0] }], EPERM],
+    ['refuses a Unix socket where there is no network namespace', [strict, { number: 41, arguments: [1, 0] }], EPERM],
+    ['allows a socket pair everywhere', [strict, { number: 53, arguments: [1, 0] }], ALLOW],
+    ['refuses TIOCSTI', [user, { number: 16, arguments: [0, 0x5412] }], EPERM],
+    ['refuses TIOCLINUX', [user, { number: 16, arguments: [0, 0x541c] }], EPERM],
+    ['allows other terminal calls', [user, { number: 16, arguments: [0, 0x5401] }], ALLOW],
+    ['allows fork to learners', [user, { number: 57 }], ALLOW],
+    ['refuses fork to experts', [expert, { number: 57 }], EPERM],
+    ['refuses vfork to experts', [expert, { number: 58 }], EPERM],
+    ['refuses a process by clone to experts', [expert, { number: 56, arguments: [17, 0] }], EPERM],
+    ['allows a thread to experts', [expert, { number: 56, arguments: [0x003d_0f00, 0] }], ALLOW],
+  ])('%s', (_title, [program, call], verdict) => {
     expect(simulate(program, call)).toBe(verdict);
   });
 
@@ -73,7 +73,7 @@ describe('seccomp filter', () => {
   it('writes eight bytes per instruction as the kernel reads them', () => {
     const bytes = encodeBpf(new BpfAssembler().load(4).whenEqual(X64, null, 'end').ret(ALLOW).label('end').ret(KILL).assemble());
 
-    expect(bytes.toString('hex')).toBe('2000000004000000' + '150000013e0000c0' + '060000000000ff7f' + '0600000000000080');
+    expect(bytes.toString('hex')).toBe('2000000004000000150000013e0000c0060000000000ff7f0600000000000080');
   });
 
   it('refuses a jump that BPF cannot make', () => {

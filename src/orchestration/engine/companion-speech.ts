@@ -29,6 +29,7 @@ export class CompanionSpeech implements Disposable {
   #timer: NodeJS.Timeout | null = null;
   #rawRecord: string | null = null;
   #isStopped = false;
+  #failure: { cause: unknown } | null = null;
   #hasClosedProse = false;
   /** A part of the reply came, visible or not: the gateway will not try again by itself. */
   sawText = false;
@@ -63,8 +64,9 @@ export class CompanionSpeech implements Disposable {
       }
     } catch (error) {
       if (this.#isStopped) return { kind: 'stopped' };
-      if (!this.#mayKeep(error)) throw error;
+      if (this.#failure === null && !this.#mayKeep(error)) throw error;
     }
+    if (this.#failure !== null) throw this.#failure.cause;
     return { kind: 'spoken', reply: this.#finish(reason) };
   }
 
@@ -147,9 +149,15 @@ export class CompanionSpeech implements Disposable {
 
   #wake(): void {
     if (this.#turn.signal.aborted) return;
-    this.#take(this.#parser.tick(this.#now()));
-    if (this.#isStopped) return;
-    this.#emit(this.#pipeline.tick(this.#now()));
-    this.#schedule();
+    try {
+      this.#take(this.#parser.tick(this.#now()));
+      if (this.#isStopped) return;
+      this.#emit(this.#pipeline.tick(this.#now()));
+      this.#schedule();
+    } catch (error) {
+      // A timer has no caller: whoever reads the call hears of it.
+      this.#failure = { cause: error };
+      this.#abort.abort();
+    }
   }
 }

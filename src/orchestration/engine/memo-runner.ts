@@ -1,5 +1,5 @@
-import type { LedgerRow, TurnEvent } from '../../contracts/index.ts';
-import type { HistoryRow, MemoJobRow, SessionRow } from '../../store/index.ts';
+import type { TurnEvent } from '../../contracts/index.ts';
+import type { HistoryRow, MemoJobRow, SessionRow, Store } from '../../store/index.ts';
 import type { MemoScope } from '../context/index.ts';
 import { readMemoPatch } from '../reading/index.ts';
 import { renderReport } from '../report/index.ts';
@@ -9,7 +9,6 @@ import { askStructured } from './ask-structured.ts';
 import type { EngineDeps } from './engine-deps.ts';
 import { assembleTurn } from './phases/assemble.ts';
 import { standingItems } from './phases/commit.ts';
-import { UsageMeter } from './usage-meter.ts';
 
 /** How a memo ended, and the usage events nobody has heard yet. */
 export interface MemoOutcome { kind: 'noted' | 'degraded' | 'nothing'; usage: TurnEvent[]; revision: number; turnIndex: number }
@@ -78,40 +77,34 @@ export class MemoRunner {
       store.memoJobs.finish(row.session_id, job.to_turn);
       return NOTHING;
     }
-    const meter = new UsageMeter();
     const scope = scopeOf(job, row);
-    const patch = await this.#ask({ job, row, newest, scope }, (attempt) => meter.count(attempt));
-    const outcome = this.#save({ job, newest, scope, patch }, meter);
-    return { ...outcome, usage: meter.report(newest.turn_index, ['MA']) };
+    const patch = await this.#ask({ job, row, newest, scope });
+    return this.#save({ job, newest, scope, patch });
   }
 
-  async #ask(
-    work: { job: MemoJobRow; row: SessionRow; newest: HistoryRow; scope: MemoScope }, countAttempt: (row: LedgerRow) => void,
-  ): Promise<MemoPatchProposal | null> {
+  async #ask(work: { job: MemoJobRow; row: SessionRow; newest: HistoryRow; scope: MemoScope }): Promise<MemoPatchProposal | null> {
     const { row, newest, job, scope } = work;
     const { snapshot } = await assembleTurn({ turnId: newest.turn_id, kind: newest.kind, message: newest.user_message }, row, this.#deps);
     return await askStructured({
       purpose: 'memo', read: readMemoPatch, repairWith: 'memo', extras: { memo: scope },
       snapshot: { ...snapshot, judgement: this.#deps.store.turns.get(job.turn_id)?.judgement ?? null },
-    }, { sessionId: row.session_id, turnId: newest.turn_id, signal: this.#stop.signal, countAttempt, notice: () => {} }, this.#deps);
+    }, { sessionId: row.session_id, turnId: newest.turn_id, signal: this.#stop.signal, countAttempt: () => {}, notice: () => {} }, this.#deps);
   }
 
   /** One transaction over the newest row: a turn that was committed meanwhile keeps what it wrote. */
-  #save(
-    work: { job: MemoJobRow; newest: HistoryRow; scope: MemoScope; patch: MemoPatchProposal | null }, meter: UsageMeter,
-  ): Omit<MemoOutcome, 'usage'> {
+  #save(work: { job: MemoJobRow; newest: HistoryRow; scope: MemoScope; patch: MemoPatchProposal | null }): MemoOutcome {
     const { store, clock, content } = this.#deps;
     const { job, newest, patch, scope } = work;
     const at = clock.now().toISOString();
-    const outcome = store.transaction((): Omit<MemoOutcome, 'usage'> => {
+    const outcome = store.transaction((): MemoOutcome => {
       const row = store.sessions.get(job.session_id);
-      const stillThere = store.history.tail(job.session_id, RANGE_TURNS * 2).some((past) => past.turn_id === newest.turn_id);
-      if (row === null || !stillThere) return NOTHING;
-      store.history.updateUsage(row.session_id, newest.turn_index, { ...newest.token_usage, ...meter.totals() });
+      const turns = store.history.tail(job.session_id, RANGE_TURNS * 2);
+      if (row === null || !turns.some((past) => past.turn_id === newest.turn_id)) return NOTHING;
+      const usage = turns.filter((past) => past.turn_index >= job.from_turn).flatMap((past) => settleUsage(past, store));
       if (patch === null) {
         store.memoJobs.setAttempts(row.session_id, job.attempts + 1);
         store.sessions.update(row.session_id, degrade(row, newest), at);
-        return { kind: 'degraded', revision: row.report_revision, turnIndex: newest.turn_index };
+        return { kind: 'degraded', usage, revision: row.report_revision, turnIndex: newest.turn_index };
       }
       const template = content.load(row.content_hash)?.templates.dynamic_report_template.text ?? null;
       const next = applyMemo(row, { newest, patch, scope, template, judgement: store.turns.get(job.turn_id)?.judgement ?? createJudgement() });
@@ -123,11 +116,29 @@ export class MemoRunner {
       if (store.backends.get(row.session_id) !== null) {
         for (const item of standingItems({ ...row, ...next })) store.outbox.enqueue(row.session_id, item, at);
       }
-      return { kind: 'noted', revision: next.report_revision, turnIndex: newest.turn_index };
+      return { kind: 'noted', usage, revision: next.report_revision, turnIndex: newest.turn_index };
     });
     if (outcome.kind === 'noted') this.#deps.onQueued();
     return outcome;
   }
+}
+
+/** Brings a turn's stored usage up to the ledger; gives what nobody was told yet, also of a memo that a stop cut off. */
+function settleUsage(past: HistoryRow, store: Store): TurnEvent[] {
+  const rows = store.ledger.ofTurn(past.turn_id).filter((row) => row.agent === 'MA');
+  const told = past.token_usage?.MA ?? { input_tokens: 0, output_tokens: 0 };
+  const total = { input_tokens: 0, output_tokens: 0, cached_tokens: 0 };
+  for (const { usage } of rows) {
+    total.input_tokens += usage.input_tokens;
+    total.output_tokens += usage.output_tokens;
+    total.cached_tokens += usage.cached_tokens ?? 0;
+  }
+  const fresh = { input_tokens: total.input_tokens - told.input_tokens, output_tokens: total.output_tokens - told.output_tokens };
+  if (fresh.input_tokens <= 0 && fresh.output_tokens <= 0) return [];
+  const { cached_tokens, ...sums } = total;
+  store.history.updateUsage(past.session_id, past.turn_index, { ...past.token_usage, MA: { ...sums, ...(cached_tokens > 0 ? { cached_tokens } : {}) } });
+  const isEstimated = rows.some((row) => row.estimated);
+  return [{ type: 'token_usage', agent: 'MA', turn_index: past.turn_index, ...fresh, ...(isEstimated ? { estimated: true } : {}) }];
 }
 
 function scopeOf(job: MemoJobRow, row: SessionRow): MemoScope {

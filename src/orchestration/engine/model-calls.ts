@@ -18,8 +18,8 @@ export function callContextOf(caller: Caller, built: BuiltCall, deps: EngineDeps
     sessionId: caller.sessionId, turnId: caller.turnId, manifest: built.manifest, promptHash: built.promptHash,
     estimatedInputTokens: built.estimatedInputTokens, ...(built.request.purpose === 'repair' ? { repaired: true } : {}),
     onAttempt: (row) => {
+      caller.countAttempt(row); // First, so that the learner hears of the tokens also when the store is gone.
       deps.store.ledger.insert(row);
-      caller.countAttempt(row);
     },
     onNotice: (code) => caller.notice(code, built.request.agent),
   };

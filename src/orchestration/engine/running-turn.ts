@@ -1,4 +1,4 @@
-import { isTerminalEvent, languageOf, noticeFor } from '../../contracts/index.ts';
+import { isTerminalEvent, languageOf, noticeFor, sentenceFor } from '../../contracts/index.ts';
 import type { AgentCode, LedgerRow, NoticeCode, TurnEnd, TurnEvent, TurnKind, TurnPhase } from '../../contracts/index.ts';
 import type { EngineDeps } from './engine-deps.ts';
 import { TurnAbort } from './turn-abort.ts';
@@ -20,6 +20,7 @@ export class RunningTurn {
   readonly #deadline: NodeJS.Timeout;
   #ended: TurnEnd | null = null;
   #isTextOpen = false;
+  #openConsultation: Extract<TurnEvent, { type: 'consultation_start' }> | null = null;
   #isCommitted = false;
 
   constructor(identity: TurnIdentity, deps: Pick<EngineDeps, 'hub' | 'store' | 'settings'>) {
@@ -66,7 +67,19 @@ export class RunningTurn {
     if (this.#ended !== null) return;
     if (event.type === 'companion_start') this.#isTextOpen = true;
     if (event.type === 'companion_complete') this.#isTextOpen = false;
+    if (event.type === 'consultation_start') this.#openConsultation = event;
+    if (event.type === 'consultation_complete' || event.type === 'consultation_error') this.#openConsultation = null;
     this.#deps.hub.emit(this.identity.sessionId, this.identity.turnId, event);
+  }
+
+  /** Closes what a turn that ends early has opened: every start has its end. */
+  closePairs(): void {
+    const { expert_id, consultation_id } = this.#openConsultation ?? {};
+    if (expert_id !== undefined && consultation_id !== undefined) {
+      const error = sentenceFor('ABORTED', languageOf(this.identity.language));
+      this.emit({ type: 'consultation_error', expert_id, error, code: 'ABORTED', consultation_id });
+    }
+    if (this.#isTextOpen) this.emit({ type: 'companion_complete', interrupted: true });
   }
 
   phase(phase: TurnPhase): void {
@@ -90,6 +103,7 @@ export class RunningTurn {
   finish(end: TurnEnd, event: TurnEvent): void {
     if (this.#ended !== null || !isTerminalEvent(event)) return;
     clearTimeout(this.#deadline);
+    this.#waitOver.abort();
     this.emit(event);
     this.#ended = end;
   }

@@ -1,18 +1,12 @@
 import { SidecarError, CATALOGUE, describeError, languageOf, sentenceFor } from '../../contracts/index.ts';
-import type { AgentError, ErrorCode, Language, ModelErrorKind, TurnEnd, TurnEvent } from '../../contracts/index.ts';
+import type { AgentError, Language, ModelErrorKind, TurnEnd, TurnEvent } from '../../contracts/index.ts';
 import { ModelError } from '../../models/index.ts';
+import { codeOfModelError } from '../stream/index.ts';
 import { abortCauseOf } from './turn-abort.ts';
 import type { RunningTurn } from './running-turn.ts';
 
 /** How a turn that was not committed ends: its terminal event and what the turn row keeps. */
 export interface TurnEnding { end: TurnEnd; event: TurnEvent; error: AgentError | null }
-
-const isCode = (code: string): code is ErrorCode => code in CATALOGUE;
-
-const codeOfModelError = (kind: ModelErrorKind): ErrorCode => {
-  const code = `LLM_${kind.toUpperCase()}`;
-  return isCode(code) ? code : 'INTERNAL';
-};
 
 function endAborted(turn: RunningTurn, language: Language): TurnEnding | null {
   switch (abortCauseOf(turn.signal)) {

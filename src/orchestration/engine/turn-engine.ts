@@ -146,7 +146,7 @@ class Engine implements TurnEngine {
     const { turnId } = turn.identity;
     const ending = endingOf(turn, error);
     if (ending.error !== null) log.warn({ turnId, err: error, code: ending.event.type }, 'turn failed');
-    if (turn.isTextOpen) turn.emit({ type: 'companion_complete', interrupted: true });
+    turn.closePairs();
     turn.reportUsage();
     try {
       store.turns.update(turnId, { end: ending.end, ended_at: clock.now().toISOString(), error: ending.error, phase: 'ended' });

@@ -1,7 +1,7 @@
 import type { CompanionRecord, Judgement } from '../../contracts/index.ts';
 import type { SessionContent } from '../../content/index.ts';
 import type { TurnSnapshot } from '../context/index.ts';
-import type { SkipResult, StateUpdateProposal, UnlockDecision, UnversionedPacket } from '../state/index.ts';
+import type { EvidenceSources, SkipResult, StateUpdateProposal, UnlockDecision, UnversionedPacket } from '../state/index.ts';
 
 /** A turn's inputs, read once at its start. */
 export interface AssembledTurn {
@@ -11,6 +11,15 @@ export interface AssembledTurn {
   references: readonly string[];
   /** Outputs of the recorded runs that quotes are checked against. */
   runs: readonly { source: 'code_run' | 'notebook'; output: string }[];
+}
+
+const EVIDENCE_TURNS = 6;
+
+/** Where quotes are looked for: the learner's words of the last turns and the recorded runs. The same for plan and commit. */
+export function evidenceSourcesOf(turn: { identity: { turnIndex: number; message: string } }, assembled: AssembledTurn): EvidenceSources {
+  const { turnIndex, message } = turn.identity;
+  const earlier = assembled.snapshot.history.slice(1 - EVIDENCE_TURNS).map((past) => past.user_message);
+  return { turnIndex, learnerTexts: [...earlier, message], runs: assembled.runs };
 }
 
 /** What a planner's success leaves to the commit. `packet` is the one that the companion sees; null = the old one stays. */

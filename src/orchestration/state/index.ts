@@ -20,7 +20,8 @@ export { skip, type SkipWish, type SkipContext, type SkipRefusal, type SkipResul
 export { derivePacket, type DerivationCause } from './derive-packet.ts';
 export { issuePacket, type UnversionedPacket } from './packet-version.ts';
 export { applyPlan, applyPacketPatch, fallbackIntegration, type PlanContext } from './plan-packet.ts';
-export { applyBinding, firedRules, BindingRuleSchema, type BindingRule, type BoundOutput } from './binding.ts';
+export { applyBinding } from './binding.ts';
+export { firedRules, BindingRuleSchema, type BindingRule, type BoundOutput } from '../../contracts/index.ts';
 export {
   DEFAULT_CONSTRAINTS, createInitialState, createBlankState, createDigest, createMemory, createNotes, type SessionIdentity,
 } from './initial-state.ts';

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HelperScopeSchema, InstructionPacketSchema } from '../../contracts/index.ts';
-import { type BindingRule, BindingRuleSchema, applyBinding, firedRules } from './binding.ts';
+import { type BindingRule, BindingRuleSchema, firedRules } from '../../contracts/index.ts';
+import { applyBinding } from './binding.ts';
 import { derivePacket } from './derive-packet.ts';
 import { issuePacket } from './packet-version.ts';
 import { applyPacketPatch, applyPlan, fallbackIntegration } from './plan-packet.ts';

@@ -1,7 +1,8 @@
 import { LIMITS, SidecarError, encodeFrame } from '../../contracts/index.ts';
 import type { StreamEvent } from '../../contracts/index.ts';
 import type { FrameRow, Store } from '../../store/index.ts';
-import { formatFrameId, tryParseFrameId } from './frame-id.ts';
+import { endedEvent } from './ended-turn.ts';
+import { comparePositions, formatFrameId, tryParseFrameId } from './frame-id.ts';
 import type { FramePosition } from './frame-id.ts';
 import { SessionStream } from './session-stream.ts';
 import type { StreamHub, Subscription } from './stream-contract.ts';
@@ -54,7 +55,7 @@ class SessionStreamHub implements TurnStreamHub {
     this.#refuseTooMany(stream, false);
     const inMemory = stream.framesOf(turnId).map((frame) => frame.text);
     const isRunning = stream.runningTurn === turnId;
-    const replay = inMemory.length > 0 || isRunning ? inMemory : this.#deps.store.frames.ofTurn(turnId).map((row) => row.frame);
+    const replay = inMemory.length > 0 || isRunning ? inMemory : this.#storedReplay(stream, turnId);
     const subscription = this.#attach(stream, { turnId }, replay);
     if (!isRunning) subscription.close();
     return subscription;
@@ -156,13 +157,24 @@ class SessionStreamHub implements TurnStreamHub {
     return [encodeFrame(formatFrameId(stream.position), { type: 'stream_reset', reason: 'unknown_event_id', turn_index: turnIndex })];
   }
 
+  /** Memory lacks older committed turns, the store lacks running and failed ones; frames of the session itself stand between both. */
   #framesAfter(stream: SessionStream, position: FramePosition): readonly string[] | null {
-    const inMemory = stream.after(position);
-    if (stream.holds(position)) return inMemory.map((frame) => frame.text);
     const stored = this.#deps.store.frames.after(stream.sessionId, position.generation, position.sequence);
-    if (stored === null) return null;
-    const storedIds = new Set(stored.map((row) => formatFrameId(row)));
-    const unsaved = inMemory.filter((frame) => !storedIds.has(formatFrameId(frame)));
-    return [...stored.map((row) => row.frame), ...unsaved.map((frame) => frame.text)];
+    if (stored === null && !stream.holds(position)) return null;
+    const inMemory = stream.after(position);
+    const ids = new Set(inMemory.map((frame) => formatFrameId(frame)));
+    const older = (stored ?? []).filter((row) => !ids.has(formatFrameId(row))).map((row) => ({ ...row, text: row.frame }));
+    return [...older, ...inMemory].toSorted(comparePositions).map((frame) => frame.text);
+  }
+
+  /** A turn that is over without a kept frame still has an end to tell. */
+  #storedReplay(stream: SessionStream, turnId: string): readonly string[] {
+    const { frames, turns, sessions } = this.#deps.store;
+    const stored = frames.ofTurn(turnId);
+    if (stored.length > 0) return stored.map((row) => row.frame);
+    const turn = turns.get(turnId);
+    const session = sessions.get(stream.sessionId);
+    if (session === null || turn === null || turn.end === null) return [];
+    return [encodeFrame(formatFrameId(stream.position), endedEvent(turn, session))];
   }
 }

@@ -6,15 +6,14 @@ import { renderErrorSummary, renderReport } from '../../report/index.ts';
 import {
   applyProposal, commitCounters, createJudgement, createMemory, describeTurn, extOf, foldMemory, issuePacket, mergeOutcome, noteTurn, withExt,
 } from '../../state/index.ts';
-import type { EvidenceSources, Rejection, StateUpdateProposal } from '../../state/index.ts';
+import type { Rejection, StateUpdateProposal } from '../../state/index.ts';
 import type { EngineDeps } from '../engine-deps.ts';
 import type { RunningTurn } from '../running-turn.ts';
+import { evidenceSourcesOf } from '../turn-work.ts';
 import type { FinishedTurn } from '../turn-work.ts';
 
 /** What the commit made of a turn. */
 export interface CommittedFacts { endSuggestedNow: boolean; endSuggested: boolean }
-
-const EVIDENCE_TURNS = 6;
 
 /**
  * Commits a turn: every reducer on the newest row, then one transaction. One retry; then STORAGE_FAILED or STORAGE_FULL.
@@ -56,11 +55,7 @@ function settle(turn: RunningTurn, finished: FinishedTurn, row: SessionRow): Set
   const { staged, record, assembled } = finished;
   const judgement = finished.judgement ?? createJudgement();
   const start = staged.skip?.state ?? row.state;
-  const sources: EvidenceSources = {
-    turnIndex: turn.identity.turnIndex,
-    learnerTexts: [...assembled.snapshot.history.slice(1 - EVIDENCE_TURNS).map((past) => past.user_message), turn.identity.message],
-    runs: assembled.runs,
-  };
+  const sources = evidenceSourcesOf(turn, assembled);
   const isStudent = turn.identity.kind === 'student';
   const applied = applyProposal(start, isStudent ? {
     stateUpdate: mergeStateUpdates(staged.plan?.stateUpdates ?? []), evidence: record.evidence_for_subtasks,
@@ -127,6 +122,7 @@ function writeSession(
     deps.store.memoJobs.enqueue({ session_id: sessionId, from_turn: turnIndex, to_turn: turnIndex, turn_id: turnId, attempts: 0, created_at: at });
   }
   logRejections(sessionId, next.rejected, { at, deps });
+  if (finished.staged.decision?.gate === 'closed' && finished.judgement?.checkpoint === true) logBlocked(turn, { at, deps });
   queueForBackend({ ...row, state: next.state, packet: next.packet, digest, report_md: report }, past, { at, deps });
 }
 
@@ -136,6 +132,13 @@ function logRejections(sessionId: string, rejected: readonly Rejection[], { at, 
       session_id: sessionId, timestamp: at, event_type: 'proposal_rejected', message: rejection.reason, details: { ...rejection },
     });
   }
+}
+
+/** The gate alone kept a checkpoint from the planner. */
+function logBlocked(turn: RunningTurn, { at, deps }: { at: string; deps: EngineDeps }): void {
+  deps.store.systemEvents.insert({
+    session_id: turn.identity.sessionId, timestamp: at, event_type: 'instruction_unlock_blocked', message: '', details: { turn_id: turn.identity.turnId },
+  });
 }
 
 function queueForBackend(row: SessionRow, past: HistoryRow, { at, deps }: { at: string; deps: EngineDeps }): void {

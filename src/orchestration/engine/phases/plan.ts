@@ -3,10 +3,11 @@ import type { SessionRow } from '../../../store/index.ts';
 import type { TurnSnapshot } from '../../context/index.ts';
 import { readPlan } from '../../reading/index.ts';
 import { applyPlan, applyProposal, derivePacket } from '../../state/index.ts';
-import type { EvidenceSources, PlanProposal, UnversionedPacket } from '../../state/index.ts';
+import type { PlanProposal, UnversionedPacket } from '../../state/index.ts';
 import { askStructured } from '../ask-structured.ts';
 import type { EngineDeps } from '../engine-deps.ts';
 import type { RunningTurn } from '../running-turn.ts';
+import { evidenceSourcesOf } from '../turn-work.ts';
 import type { AssembledTurn, StagedWork } from '../turn-work.ts';
 import { callerOf } from '../turn-caller.ts';
 import { consultExperts } from './consult.ts';
@@ -43,12 +44,8 @@ export async function planTurn(turn: RunningTurn, input: PlanInput, deps: Engine
 
 /** The packet as the rules allow it. Without a readable one the old stays, unless its task is done: then the next is derived. */
 function stagePacket(proposal: PlanProposal, turn: RunningTurn, { row, judgement, routed, assembled }: PlanInput): UnversionedPacket | null {
-  const sources: EvidenceSources = {
-    turnIndex: turn.identity.turnIndex, runs: assembled.runs,
-    learnerTexts: [...assembled.snapshot.history.map((past) => past.user_message), turn.identity.message],
-  };
   const wish = { stateUpdate: proposal.state_update, currentTaskId: proposal.packet?.current_task_id ?? null };
-  const { state } = applyProposal(row.state, wish, sources);
+  const { state } = applyProposal(row.state, wish, evidenceSourcesOf(turn, assembled));
   if (proposal.packet !== null) return applyPlan(proposal.packet, { current: row.packet, state, judgement, reasons: routed.decision.reasons });
   if (state.current_subtask_id === row.state.current_subtask_id) return null;
   const task = assembled.content.chapter.tasks.find(({ id }) => id === state.current_subtask_id) ?? null;

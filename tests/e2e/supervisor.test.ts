@@ -1,12 +1,16 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { TemporaryFolder } from '../../tests/support/temporary-folder.ts';
-import { createTemporaryFolder } from '../../tests/support/temporary-folder.ts';
-import { RestartPolicy } from './restart-policy.ts';
-import { createSupervisor } from './supervisor.ts';
-import type { Supervisor, SupervisorLimits, SupervisorOptions, SupervisorStatus } from './supervisor-contract.ts';
-import { DEFAULT_LIMITS } from './supervisor-contract.ts';
+import type { TemporaryFolder } from '../support/temporary-folder.ts';
+import { createTemporaryFolder } from '../support/temporary-folder.ts';
+import { isConnectionLoss } from '../../src/client/index.ts';
+import { DEFAULT_LIMITS, createSupervisor } from '../../src/supervisor/index.ts';
+import type { Supervisor, SupervisorLimits, SupervisorOptions, SupervisorStatus } from '../../src/supervisor/index.ts';
+import { PROGRAM } from '../support/sidecar-process.ts';
 
 const QUICK: SupervisorLimits = {
   ...DEFAULT_LIMITS, startMs: 5000, stopInputMs: 300, stopTermMs: 300,
@@ -31,7 +35,7 @@ function create(modes: string, options: Partial<SupervisorOptions> = {}): Watche
   const history: SupervisorStatus[] = [];
   const listeners = new Set<(status: SupervisorStatus) => void>();
   const supervisor = createSupervisor({
-    node: process.execPath, program: join(import.meta.dirname, '..', '..', 'tests', 'support', 'fake-sidecar.mjs'), limits: QUICK,
+    node: process.execPath, program: join(import.meta.dirname, '..', 'support', 'fake-sidecar.mjs'), limits: QUICK,
     environment: { FAKE_LOG: folder.join('log'), FAKE_MODES: modes },
     onChange: (status) => {
       history.push(status);
@@ -55,7 +59,9 @@ async function readLog(): Promise<Record<string, any>[]> {
 
 function isAlive(pid: number): boolean {
   try {
-    return process.kill(pid, 0);
+    process.kill(pid, 0);
+    // An orphan that ended stays in the table until the first process of the system collects it.
+    return process.platform !== 'linux' || !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return false;
   }
@@ -234,15 +240,56 @@ describe('supervisor', () => {
   });
 });
 
-it('spreads pauses, doubles them up to a limit, and forgets old crashes', () => {
-  const policy = new RestartPolicy(DEFAULT_LIMITS.restart);
-
-  expect([0, 1, 2].map((at) => policy.crash(at * 20_000, 1))).toEqual([
-    { kind: 'retry', afterMs: 500 }, { kind: 'retry', afterMs: 1000 }, { kind: 'retry', afterMs: 2000 },
-  ]);
-  expect(policy.crash(60_001, 0)).toEqual({ kind: 'retry', afterMs: 1000 });
-  expect(policy.crash(60_002, 0)).toEqual({ kind: 'retry', afterMs: 2000 });
-  expect(policy.crash(60_003, 0)).toEqual({ kind: 'give-up' });
-  policy.clear();
-  expect(policy.crash(60_004, 0)).toEqual({ kind: 'retry', afterMs: 250 });
+const PARENT = `
+import { createSupervisor } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, '..', '..', 'src', 'supervisor', 'index.ts')).href)};
+const supervisor = createSupervisor({
+  node: process.execPath, program: process.argv[1], environment: { SESSIONS_DIR: process.argv[2], LLM_PROVIDER: 'offline' },
 });
+await supervisor.start();
+console.log(supervisor.status().pid);
+`;
+
+it('leaves no sidecar behind when its own process is killed', async () => {
+  const parent = spawn(process.execPath, ['--input-type=module', '--eval', PARENT, PROGRAM, folder.join('sessions')], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [line] = await once(parent.stdout.setEncoding('utf8'), 'data');
+  const pid = Number(line);
+  expect(isAlive(pid)).toBe(true);
+  const killed = performance.now();
+
+  parent.kill('SIGKILL');
+  while (isAlive(pid) && performance.now() - killed < 5000) await new Promise(setImmediate);
+  const tookMs = performance.now() - killed;
+  if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+
+  expect(tookMs).toBeLessThan(2000);
+});
+
+it('keeps the real program running and stops it within a second', async () => {
+  const { supervisor } = create('ready', { program: PROGRAM, environment: { SESSIONS_DIR: folder.join('sessions'), LLM_PROVIDER: 'offline' } });
+  await supervisor.start();
+  const { session_id: sessionId } = await supervisor.client.createSession({ chapter_id: 'python_first_steps/ch1_reading_a_table' });
+  const types = new Set<string>();
+  for await (const { type } of supervisor.client.send(sessionId, 'Where do I start?')) types.add(type);
+  supervisor.markOpen(sessionId);
+  process.kill(supervisor.status().pid!, 'SIGKILL');
+  const history = await untilAnswered(() => supervisor.client.history(sessionId));
+  const asked = performance.now();
+
+  await supervisor.stop();
+
+  expect(performance.now() - asked).toBeLessThan(1000);
+  expect([...types]).toEqual(expect.arrayContaining(['start', 'companion_chunk', 'done', 'memo_update']));
+  expect(history.map(({ user_message: message }) => message)).toEqual(['Where do I start?']);
+});
+
+/** A call that meets the crash itself fails once; the next one waits for the restarted sidecar. */
+async function untilAnswered<T>(call: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!isConnectionLoss(error)) throw error;
+      await new Promise(setImmediate);
+    }
+  }
+}

@@ -1,0 +1,103 @@
+"""ipykernel without ports and files: sockets on in-process names, no heartbeat, no configuration, history in memory only."""
+import os
+import sys
+import threading
+
+import zmq
+from ipykernel.iostream import IOPubThread
+from ipykernel.kernelapp import IPKernelApp
+from traitlets.config import Config
+
+import kernel_bridge
+import kernel_output
+
+SERVICE_THREADS = {"IOPub", "Control", "Shell channel"}
+NAMES = ("shell", "stdin", "control")
+
+
+class GatedIOPubThread(IOPubThread):
+    """Holds the learner's threads back while the host is slow; the service threads never wait."""
+
+    gate = None
+
+    def send_multipart(self, *args, **kwargs):
+        if threading.current_thread().name not in SERVICE_THREADS:
+            self.gate.wait()
+        super().send_multipart(*args, **kwargs)
+
+
+class SidecarKernelApp(IPKernelApp):
+    """The application class of a sidecar kernel."""
+
+    bridge = None
+    caps = None
+    gate = None
+    native = None
+
+    def load_config_file(self, *_args, **_kwargs):
+        """Nothing that lies in a folder configures a kernel."""
+
+    def init_crash_handler(self):
+        """Uncaught errors of the start are told by `kernel.py`."""
+
+    def init_connection_file(self):
+        """No connection file: nobody else connects."""
+
+    def write_connection_file(self, **_kwargs):
+        """No connection file: nobody else connects."""
+
+    def cleanup_connection_file(self):
+        """No connection file: nobody else connects."""
+
+    def log_connection_info(self):
+        self._ports = {}
+
+    def init_heartbeat(self):
+        """The host watches the process itself."""
+
+    def init_sockets(self):
+        self.endpoints = {}
+        super().init_sockets()
+        self.bridge.connect(self.context, self.endpoints, self.session.key)
+
+    def _bind_socket(self, socket, _port):
+        name = NAMES[len(self.endpoints)] if len(self.endpoints) < len(NAMES) else "iopub"
+        self.endpoints[name] = f"inproc://sidecar-{name}"
+        kernel_bridge.unbounded(socket)
+        socket.bind(self.endpoints[name])
+        return 0
+
+    def init_iopub(self, context):
+        socket = context.socket(zmq.XPUB)
+        self._bind_socket(socket, 0)
+        self.configure_tornado_logger()
+        GatedIOPubThread.gate = self.gate
+        self.iopub_thread = GatedIOPubThread(socket, pipe=False, session=self.session)
+        self.iopub_thread.start()
+        self.iopub_socket = self.iopub_thread.background_socket
+
+    def init_io(self):
+        stream = kernel_output.BoundedOutStream
+        stream.caps, stream.gate, stream.native = self.caps, self.gate, self.native
+        super().init_io()
+        self.native.start(sys.stdout)
+
+
+def create_app(bridge, caps, gate, native, run_folder):
+    """Makes and initialises the kernel; nothing of the workspace is read."""
+    SidecarKernelApp.bridge, SidecarKernelApp.caps, SidecarKernelApp.gate, SidecarKernelApp.native = bridge, caps, gate, native
+    config = Config()
+    config.HistoryManager.hist_file = ":memory:"
+    config.InteractiveShellApp.exec_PYTHONSTARTUP = False
+    config.IPKernelApp.ignore_cwd = True
+    config.IPKernelApp.outstream_class = "kernel_output.BoundedOutStream"
+    config.IPKernelApp.log_level = 50
+    config.ZMQInteractiveShell.colors = "nocolor"
+    theirs = os.environ.get("IPYTHONDIR")
+    os.environ["IPYTHONDIR"] = os.path.join(run_folder, "ipython")  # empty: no profile of the learner's home is read
+    app = SidecarKernelApp.instance(config=config, transport="ipc")
+    app.session.key = os.urandom(32).hex().encode()
+    app.initialize([])
+    if theirs is not None:
+        os.environ["IPYTHONDIR"] = theirs
+    return app

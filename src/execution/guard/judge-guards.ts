@@ -1,0 +1,86 @@
+import type { Lane } from '../../contracts/index.ts';
+import type { Backend, Guard, GuardId } from './guard-contract.ts';
+import type { SelfTestFacts } from './self-test.ts';
+
+/** What the verdict depends on beside the test itself. */
+export interface JudgeFacts {
+  lane: Lane;
+  backend: Backend;
+  hasSeccomp: boolean;
+  cgroup: { memory: boolean; processes: boolean; cpu: boolean; version: 1 | 2 } | null;
+  /** Names that the environment may hold. */
+  environmentNames: ReadonlySet<string>;
+  test: SelfTestFacts;
+}
+
+const POLLED = '10–25 % at 4 MB per allocation step';
+const FIXES: Partial<Record<GuardId, string>> = {
+  files_write: 'apt-get install bubblewrap', files_read: 'apt-get install bubblewrap', network: 'apt-get install bubblewrap',
+  memory: 'systemd-run --user --scope -p Delegate=yes sidecar serve', processes: 'systemd-run --user --scope -p Delegate=yes sidecar serve',
+};
+
+/** The state of each guard, from what happened in the sandbox. */
+export function judgeGuards(facts: JudgeFacts): Record<GuardId, Guard> {
+  const { test, backend, cgroup } = facts;
+  const { answer } = test;
+  const group = cgroup === null ? null : `cgroup v${cgroup.version}`;
+  const isRefused = (word: string): boolean => word.startsWith('refused');
+  const sandbox = backend === 'none' ? 'nobody' : facts.hasSeccomp ? `${backend}+seccomp` : backend;
+  const passed = (id: GuardId, by: string, when: boolean): Guard => (when ? enforced(by) : absent(id, by, 'the self-test got through'));
+  const rlimits = isRefused(answer.raise_limits);
+  return {
+    files_write: passed('files_write', sandbox, isRefused(answer.write_outside) && isRefused(answer.write_system) && !test.isOutsideWritten),
+    files_read: passed('files_read', sandbox, isRefused(answer.read_home) && isRefused(answer.host_environment)),
+    network: passed('network', sandbox, isRefused(answer.connect) && test.canaryHits === 0),
+    environment: passed('environment', 'host', answer.environment.every((name) => facts.environmentNames.has(name))),
+    memory: judgeMemory(facts, group),
+    cpu: rlimits && cgroup?.cpu === true ? enforced(`RLIMIT_CPU, ${group}`)
+      : degraded('cpu', 'RLIMIT_CPU', rlimits ? 'counted per process, not for the tree' : 'this user can raise the limit; the tree is watched'),
+    processes: judgeProcesses(facts, group),
+    open_files: rlimits ? enforced('RLIMIT_NOFILE') : degraded('open_files', 'RLIMIT_NOFILE', 'this user can raise the limit'),
+    disk: { ...degraded('disk', 'disk meter', 'watched'), overshoot: 'one second of writing', tested: 'not_testable' },
+    output: { ...enforced('host'), tested: 'not_testable' },
+    wall_time: { ...enforced('host'), tested: 'not_testable' },
+    signals: passed('signals', sandbox, isRefused(answer.signal_host)),
+    kill_tree: judgeKill(facts),
+    parent_death: test.endsWithLifeline === false ? absent('parent_death', 'lifeline', 'it outlived its host')
+      : enforced(backend === 'bwrap' ? 'lifeline, bwrap' : 'lifeline, launcher'),
+    interrupt: test.wasInterrupted ? enforced('lifeline') : absent('interrupt', 'lifeline', 'the interrupt had no effect'),
+  };
+}
+
+function judgeMemory({ test, cgroup }: JudgeFacts, group: string | null): Guard {
+  const wasStopped = test.memory === null || test.memory.limit?.kind === 'memory';
+  if (!wasStopped) return absent('memory', group ?? 'host', 'the self-test passed the limit');
+  if (cgroup?.memory === true) return enforced(group ?? 'cgroup');
+  return { ...degraded('memory', '20 ms poll + RLIMIT_AS', 'no memory controller, so the host watches'), overshoot: POLLED };
+}
+
+function judgeProcesses({ test, cgroup, lane, hasSeccomp }: JudgeFacts, group: string | null): Guard {
+  const { forks } = test.answer;
+  if (lane === 'expert' && hasSeccomp) return forks <= 0 ? enforced('seccomp') : absent('processes', 'seccomp', 'a process could be started');
+  if (cgroup?.processes === true) {
+    return forks < test.forkLimit + 4 ? enforced(group ?? 'cgroup') : absent('processes', group ?? 'cgroup', 'the self-test passed the limit');
+  }
+  if (test.processes === 'refused') return enforced('RLIMIT_NPROC');
+  if (test.processes === 'passed') return absent('processes', 'host', 'the self-test passed the limit');
+  return { ...degraded('processes', 'NPROC, 20 ms poll', 'no process controller, so the host watches'), overshoot: 'what starts within 20 ms' };
+}
+
+function judgeKill({ test, backend }: JudgeFacts): Guard {
+  const by = backend === 'bwrap' ? 'pid namespace' : 'launcher';
+  if (test.kill.survivors > 0 || test.daemon.beatsAfterKill) return absent('kill_tree', by, 'a daemon outlived the kill');
+  return test.kill.proven ? enforced(by) : degraded('kill_tree', by, 'nothing proves that the tree is empty');
+}
+
+function enforced(by: string): Guard {
+  return { state: 'enforced', by, reason: null, fix: null, overshoot: null, tested: 'passed' };
+}
+
+function degraded(id: GuardId, by: string, reason: string): Guard {
+  return { state: 'degraded', by, reason, fix: FIXES[id] ?? null, overshoot: null, tested: 'passed' };
+}
+
+function absent(id: GuardId, by: string, reason: string): Guard {
+  return { state: 'absent', by, reason, fix: FIXES[id] ?? null, overshoot: null, tested: 'failed' };
+}

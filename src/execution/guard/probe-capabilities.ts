@@ -1,0 +1,121 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock, Ids, Log } from '../../config/index.ts';
+import type { Lane } from '../../contracts/index.ts';
+import { capabilityKey, POLICY_VERSION, readCapabilities, writeCapabilities } from './capability-cache.ts';
+import type { CgroupMaker } from './cgroup.ts';
+import { buildEnvironment } from './environment.ts';
+import type { Backend, CapabilityReport, GuardedChild, GuardId, GuardState, LaneCapability, PythonRuntime, PythonSearch } from './guard-contract.ts';
+import { judgeGuards } from './judge-guards.ts';
+import { describeLane, unavailableLane } from './lane-capability.ts';
+import { laneLimits } from './lane-limits.ts';
+import type { MachineFacts } from './machine.ts';
+import { runSelfTest } from './self-test.ts';
+import type { StartOrder } from './start-child.ts';
+
+/** What a probe needs. */
+export interface ProbeParts {
+  stateDir: string;
+  homeDir: string;
+  machine: MachineFacts;
+  cgroups: CgroupMaker | { missing: string };
+  search: PythonSearch;
+  bootId: string;
+  isFresh: boolean;
+  clock: Clock;
+  ids: Ids;
+  log: Log;
+  spawn(order: StartOrder): Promise<GuardedChild>;
+}
+
+/** What Python or the C library may add to the environment by themselves. */
+const ADDED_NAMES = ['LC_CTYPE', 'PWD', 'SHLVL', '_', '__CF_USER_TEXT_ENCODING', 'OLDPWD'];
+
+/** The report: from the cache while nothing it depends on has changed, else from a new self-test. */
+export async function probeCapabilities(parts: ProbeParts): Promise<CapabilityReport> {
+  const { search } = parts;
+  if (!search.found) return report(parts, parts.clock.monotonicMs(), (lane) => unavailableLane(lane, search.reason));
+  const file = join(parts.stateDir, 'capabilities.json');
+  const cgroups = 'missing' in parts.cgroups ? parts.cgroups.missing : `v${parts.cgroups.version}`;
+  const key = capabilityKey({ machine: parts.machine, runtime: search.runtime, bootId: parts.bootId, cgroups });
+  const known = parts.isFresh ? null : readCapabilities(file, key);
+  if (known !== null) return known;
+  const start = parts.clock.monotonicMs();
+  const [expert, user] = await Promise.all([testLane(parts, 'expert', search.runtime), testLane(parts, 'user', search.runtime)]);
+  // The notebook lane runs in the user lane's guards.
+  const made = report(parts, start, (lane) => (lane === 'expert' ? expert : user));
+  writeCapabilities(file, key, made);
+  return made;
+}
+
+/** Backends of a system, the strongest first. */
+export function backendsOf(machine: MachineFacts): Backend[] {
+  if (machine.platform === 'linux') return 'missing' in machine.bwrap ? ['landlock', 'none'] : ['bwrap', 'landlock', 'none'];
+  if (machine.platform === 'darwin') return ['seatbelt', 'none'];
+  if (machine.platform === 'win32') return ['appcontainer', 'low_integrity', 'none'];
+  return ['none'];
+}
+
+/** The first backend under which the lane's minimum holds. */
+async function testLane(parts: ProbeParts, lane: Lane, runtime: PythonRuntime): Promise<LaneCapability> {
+  let best: LaneCapability | null = null;
+  const problems: string[] = 'missing' in parts.machine.bwrap && parts.machine.platform === 'linux' ? [parts.machine.bwrap.missing] : [];
+  // Each is tried twice: a busy moment must not leave a lane with less than the machine can give.
+  for (const backend of backendsOf(parts.machine).flatMap((each) => [each, each])) {
+    if (best?.backend === backend) continue;
+    try {
+      const tested = await testBackend(parts, { lane, backend, runtime });
+      if (tested.available) return withProblems(tested, problems);
+      best ??= tested;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : 'did not start';
+      const problem = (message.startsWith(backend) ? message : `${backend}: ${message}`).slice(0, 300);
+      if (!problems.includes(problem)) problems.push(problem);
+      parts.log.warn({ lane, backend, problem }, 'a sandbox did not pass its self-test');
+    }
+  }
+  return best === null ? unavailableLane(lane, problems.join('; ')) : withProblems(best, problems);
+}
+
+async function testBackend(parts: ProbeParts, how: { lane: Lane; backend: Backend; runtime: PythonRuntime }): Promise<LaneCapability> {
+  const { lane, backend, runtime } = how;
+  const { machine, cgroups } = parts;
+  const folder = join(parts.stateDir, `self-test-${parts.ids.secret(6)}`);
+  try {
+    // Nothing is claimed for a child of the test itself.
+    const guards = {} as Record<GuardId, GuardState>;
+    const group = 'missing' in cgroups ? null : cgroups;
+    const hasSeccomp = machine.arch === 'x64' && (backend === 'bwrap' || backend === 'landlock');
+    const refusesForks = group?.controllers.processes === true || (lane === 'expert' && hasSeccomp);
+    const test = await runSelfTest({
+      refusesForks,
+      folder, homeDir: parts.homeDir, limits: laneLimits(lane, machine), ids: parts.ids,
+      spawn: (request) => parts.spawn({ request, backend, runtime, guards, warnings: [] }),
+    }, lane);
+    return describeLane(lane, backend, judgeGuards({
+      lane, backend, test, hasSeccomp,
+      cgroup: group === null ? null : { version: group.version, ...group.controllers }, environmentNames: environmentNames(lane, machine),
+    }));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function environmentNames(lane: Lane, machine: MachineFacts): Set<string> {
+  const paths = { workspace: '/', runFolder: '/', home: '/', temporary: '/' };
+  const facts = { lane, platform: machine.platform, paths, binFolder: '/', matplotlibBackend: '', timeZone: '', cpuCount: 1 };
+  return new Set([...Object.keys(buildEnvironment(facts)), ...ADDED_NAMES]);
+}
+
+function withProblems(lane: LaneCapability, problems: readonly string[]): LaneCapability {
+  return problems.length === 0 ? lane : { ...lane, warnings: [...problems, ...lane.warnings] };
+}
+
+function report(parts: ProbeParts, start: number, lane: (lane: Lane) => LaneCapability): CapabilityReport {
+  const { machine, search, clock } = parts;
+  return {
+    platform: machine.platform, arch: machine.arch, os_release: machine.osRelease, python: search.found ? search.runtime.version : null,
+    policy_version: POLICY_VERSION, tested_at: clock.now().toISOString(), took_ms: Math.round(clock.monotonicMs() - start),
+    lanes: { user: lane('user'), expert: lane('expert'), notebook: lane('notebook') },
+  };
+}

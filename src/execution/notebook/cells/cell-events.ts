@@ -1,0 +1,99 @@
+import { encodeFrame } from '../../../contracts/index.ts';
+import type { CellFrames } from '../notebook-contract.ts';
+import type { CellChange } from './output-types.ts';
+
+const JOIN_MS = 30;
+const BACKLOG_FRAMES = 2_000;
+const BACKLOG_BYTES = 1024 * 1024;
+const GENERATION = 1;
+
+export type CellEvent = { type: string } & Readonly<Record<string, unknown>>;
+
+/** The event stream of one cell for one reader: a bounded queue; a reader that lags behind it is given up. */
+export class CellEvents implements CellFrames {
+  readonly #queue: string[] = [];
+  readonly #lagging = new AbortController();
+  #bytes = 0;
+  #sequence = 0;
+  #hasEnded = false;
+  #wake = Promise.withResolvers<void>();
+  readonly frames: AsyncIterable<string> = { [Symbol.asyncIterator]: () => this.#iterate() };
+
+  get dropped(): AbortSignal {
+    return this.#lagging.signal;
+  }
+
+  emit(event: CellEvent, isLast = false): void {
+    if (this.#hasEnded) return;
+    this.#sequence += 1;
+    const frame = encodeFrame(`${GENERATION}.${this.#sequence}`, event);
+    this.#queue.push(frame);
+    this.#bytes += frame.length;
+    this.#hasEnded = isLast;
+    const isLagging = this.#queue.length > BACKLOG_FRAMES || (this.#bytes > BACKLOG_BYTES && this.#queue.length > 1);
+    if (isLagging && !isLast) this.#giveUp();
+    this.#wake.resolve();
+    this.#wake = Promise.withResolvers();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#hasEnded = true;
+    this.#queue.length = 0;
+    this.#wake.resolve();
+  }
+
+  #giveUp(): void {
+    this.#hasEnded = true;
+    this.#queue.length = 0;
+    this.#lagging.abort();
+  }
+
+  async *#iterate(): AsyncGenerator<string, void, undefined> {
+    for (;;) {
+      const frame = this.#queue.shift();
+      if (frame !== undefined) {
+        this.#bytes -= frame.length;
+        yield frame;
+      } else if (this.#hasEnded) return;
+      else await this.#wake.promise;
+    }
+  }
+}
+
+/** Joins the changes of a cell: text of one stream for 30 ms, and only the newest update of each display. */
+export class ChangeJoiner {
+  readonly #emit: (change: CellChange) => void;
+  #pending: CellChange[] = [];
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(emit: (change: CellChange) => void) {
+    this.#emit = emit;
+  }
+
+  add(change: CellChange): void {
+    if (!this.#joins(change)) this.#pending.push(change);
+    this.#timer ??= setTimeout(() => this.flush(), JOIN_MS);
+  }
+
+  flush(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const pending = this.#pending;
+    this.#pending = [];
+    for (const change of pending) this.#emit(change);
+  }
+
+  #joins(change: CellChange): boolean {
+    if ('update' in change) {
+      const at = this.#pending.findIndex((each) => 'update' in each && each.display_id === change.display_id);
+      if (at >= 0) this.#pending[at] = change;
+      return at >= 0;
+    }
+    const last = this.#pending.at(-1);
+    if (last === undefined || !('output' in change) || !('output' in last) || 'update' in last) return false;
+    const [old, added] = [last.output, change.output];
+    if (old.output_type !== 'stream' || added.output_type !== 'stream' || old.name !== added.name) return false;
+    this.#pending[this.#pending.length - 1] = { output: { ...old, text: `${old.text}${added.text}` } as typeof old }; // proof: old is a stream
+    return true;
+  }
+}

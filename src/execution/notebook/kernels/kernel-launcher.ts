@@ -1,0 +1,73 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { totalmem } from 'node:os';
+import { SidecarError } from '../../../contracts/index.ts';
+import { removeTree } from '../../guard/index.ts';
+import type { WorkspaceSpec } from '../../guard/index.ts';
+import { copyDatasets } from '../../worker/index.ts';
+import type { KernelConnection } from '../connection/kernel-connection.ts';
+import { startPipeKernel } from '../connection/pipe-connection.ts';
+import type { NotebooksDeps } from '../notebook-contract.ts';
+import { KernelPool } from './kernel-pool.ts';
+
+const MIB = 1024 * 1024;
+const POOL_MB = 512;
+const CAPS = { text_bytes: 8 * MIB, rich_bytes: 32 * MIB, message_bytes: 8 * MIB } as const;
+/** Import cost that a first cell should not pay; silent when a module is missing or broken. */
+const WARM_UP = 'try:\n    import numpy as _n, pandas as _p\nexcept Exception:\n    pass\nfinally:\n    globals().pop("_n", None); globals().pop("_p", None)';
+
+/** Starts kernel processes in sessions and scratch folders, from spares where there are some. */
+export class KernelLauncher {
+  readonly pool: KernelPool;
+  readonly #deps: NotebooksDeps;
+
+  constructor(deps: NotebooksDeps) {
+    this.#deps = deps;
+    this.pool = new KernelPool({
+      poolMb: deps.config.execution.poolMb ?? Math.min(POOL_MB, Math.floor(totalmem() / MIB / 10)), clock: deps.clock, log: deps.log,
+      start: async (sessionId, signal) => await this.#start(await this.#workspaceOf(sessionId), signal),
+    });
+  }
+
+  /** A ready process for a session. */
+  async forSession(sessionId: string, signal: AbortSignal): Promise<KernelConnection> {
+    const connection = await this.pool.claim(sessionId, signal);
+    this.pool.warm(sessionId);
+    return connection;
+  }
+
+  /** A ready process in a folder of its own. */
+  async inScratch(id: string, signal: AbortSignal): Promise<KernelConnection> {
+    const folder = this.#scratchOf(id);
+    await mkdir(join(folder, 'workspace'), { recursive: true, mode: 0o700 });
+    return await this.#start({ folder: join(folder, 'workspace'), home: join(folder, 'home'), packages: null, sessionId: `scratch-${id}` }, signal);
+  }
+
+  async removeScratch(id: string): Promise<void> {
+    await removeTree(this.#scratchOf(id));
+  }
+
+  /** Uploads and datasets that are not in the workspace yet appear there. */
+  async prepareSession(sessionId: string): Promise<void> {
+    const folders = await this.#deps.foldersOf(sessionId);
+    await copyDatasets(this.#deps, { sessionId, uploads: folders.uploads, workspace: folders.workspace });
+  }
+
+  async #start(workspace: WorkspaceSpec, signal: AbortSignal): Promise<KernelConnection> {
+    const { guard, ids, config } = this.#deps;
+    const search = await guard.python();
+    if (!search.found) throw new SidecarError('EXECUTION_UNAVAILABLE', search.reason, { detail: search.reason, retryAfterSeconds: 60 });
+    const init = config.execution.preload === 'none' ? [] : [WARM_UP];
+    return await startPipeKernel({ id: ids.uuid(), guard, workspace, signal, init, caps: CAPS });
+  }
+
+  async #workspaceOf(sessionId: string): Promise<WorkspaceSpec> {
+    const folders = await this.#deps.foldersOf(sessionId);
+    await copyDatasets(this.#deps, { sessionId, uploads: folders.uploads, workspace: folders.workspace });
+    return { folder: folders.workspace, home: folders.home, packages: null, sessionId };
+  }
+
+  #scratchOf(id: string): string {
+    return join(this.#deps.scratchDir, id);
+  }
+}

@@ -1,0 +1,124 @@
+import { SidecarError } from '../../../contracts/index.ts';
+import { createMessageMaker } from '../connection/new-message.ts';
+import type { JupyterMessage } from '../connection/jupyter-message.ts';
+import type { NotebooksDeps } from '../notebook-contract.ts';
+import { TASK_TIMES } from '../cells/run-task.ts';
+import { ClientHub } from './client-hub.ts';
+import { Kernel } from './kernel.ts';
+import { KernelLauncher } from './kernel-launcher.ts';
+
+const PER_SESSION = 4;
+const IN_ALL = 8;
+const TICK_MS = 30_000;
+const CULL_MS = 30 * 60_000;
+const CULL_WATCHED_MS = 120 * 60_000;
+
+/** How a request of a `/jupyter` client runs in a kernel; see `ClientHub`. */
+export type ClientExecute = (kernel: Kernel, message: JupyterMessage, onUnrun: () => void) => void;
+
+interface Entry { kernel: Kernel; hub: ClientHub; isMain: boolean }
+
+/** All kernels of this process: made on first use, counted, culled when idle, ended with their session. */
+export class KernelRegistry {
+  readonly launcher: KernelLauncher;
+  readonly #deps: NotebooksDeps;
+  readonly #execute: ClientExecute;
+  readonly #entries = new Map<string, Entry>(); // left by end, session end and stop
+  readonly #tick: NodeJS.Timeout;
+  #tickedMs: number;
+  #isStopped = false;
+
+  constructor(deps: NotebooksDeps, execute: ClientExecute) {
+    this.#deps = deps;
+    this.#execute = execute;
+    this.launcher = new KernelLauncher(deps);
+    this.#tickedMs = deps.clock.monotonicMs();
+    this.#tick = setInterval(() => void this.cull(), TICK_MS);
+    this.#tick.unref();
+  }
+
+  /** The kernel of a session's own routes, made on first use. Throws QUEUE_FULL. */
+  main(sessionId: string): Kernel {
+    return this.tryMain(sessionId) ?? this.create({ sessionId, path: sessionId, isMain: true });
+  }
+
+  tryMain(sessionId: string): Kernel | null {
+    return this.#all().find(({ kernel, isMain }) => isMain && kernel.sessionId === sessionId)?.kernel ?? null;
+  }
+
+  /** Throws QUEUE_FULL beyond four kernels per session and eight in all. */
+  create({ sessionId, path, isMain }: { sessionId: string | null; path: string; isMain: boolean }): Kernel {
+    if (this.#isStopped) throw new SidecarError('SHUTTING_DOWN', 'no new kernels');
+    const ofSession = sessionId === null ? 0 : this.ofSession(sessionId).length;
+    if (this.#entries.size >= IN_ALL || ofSession >= PER_SESSION) throw new SidecarError('QUEUE_FULL', 'too many kernels');
+    const { clock, log, ids, store, times } = this.#deps;
+    const id = ids.uuid();
+    const kernel = new Kernel({
+      id, sessionId, path, clock, log, times: { ...TASK_TIMES, ...times },
+      hasOldState: isMain && sessionId !== null && store.executions.list(sessionId, { lane: 'notebook', limit: 1 }).length > 0,
+      launch: async (signal) => (sessionId === null ? await this.launcher.inScratch(id, signal) : await this.launcher.forSession(sessionId, signal)),
+      prepare: async () => { if (sessionId !== null) await this.launcher.prepareSession(sessionId); },
+    });
+    const hub = new ClientHub({
+      kernel, makeMessage: createMessageMaker(this.#deps, `sidecar-${id}`),
+      execute: (message, onUnrun) => this.#execute(kernel, message, onUnrun),
+    });
+    this.#entries.set(id, { kernel, hub, isMain });
+    return kernel;
+  }
+
+  /** Throws KERNEL_NOT_FOUND. */
+  get(id: string): Kernel {
+    return this.#entry(id).kernel;
+  }
+
+  hubOf(id: string): ClientHub {
+    return this.#entry(id).hub;
+  }
+
+  list(): Kernel[] {
+    return this.#all().map(({ kernel }) => kernel);
+  }
+
+  ofSession(sessionId: string): Kernel[] {
+    const entries = this.#all().filter(({ kernel }) => kernel.sessionId === sessionId);
+    return entries.sort((left, right) => Number(right.isMain) - Number(left.isMain)).map(({ kernel }) => kernel);
+  }
+
+  async end(id: string): Promise<void> {
+    const { kernel, hub } = this.#entry(id);
+    this.#entries.delete(id);
+    await kernel.end();
+    hub[Symbol.dispose]();
+    if (kernel.sessionId === null) await this.launcher.removeScratch(id);
+  }
+
+  async endSession(sessionId: string): Promise<void> {
+    await Promise.all([this.launcher.pool.drop(sessionId), ...this.ofSession(sessionId).map((kernel) => this.end(kernel.id))]);
+  }
+
+  /** Ends the processes of kernels that nobody has used for long; time asleep does not count. */
+  async cull(): Promise<void> {
+    const now = this.#deps.clock.monotonicMs();
+    const passed = Math.min(now - this.#tickedMs, 2 * TICK_MS);
+    this.#tickedMs = now;
+    const idle = this.list().filter((kernel) => kernel.addIdle(passed) >= (kernel.clients > 0 ? CULL_WATCHED_MS : CULL_MS));
+    await Promise.all([this.launcher.pool.tidy(), ...idle.filter((kernel) => kernel.state === 'idle').map((kernel) => kernel.park())]);
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearInterval(this.#tick);
+    await Promise.all([this.launcher.pool.stop(), ...[...this.#entries.keys()].map((id) => this.end(id))]);
+  }
+
+  #all(): Entry[] {
+    return [...this.#entries.values()];
+  }
+
+  #entry(id: string): Entry {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) throw new SidecarError('KERNEL_NOT_FOUND', 'no such kernel');
+    return entry;
+  }
+}

@@ -1,0 +1,255 @@
+import type { Clock, Log } from '../../../config/index.ts';
+import type { JupyterMessage } from '../connection/jupyter-message.ts';
+import { KernelGone } from '../connection/kernel-connection.ts';
+import type { KernelConnection, KernelGoneFacts, KernelInfo, KernelState } from '../connection/kernel-connection.ts';
+import { Listeners } from '../connection/listeners.ts';
+import { KernelStartFailure } from '../connection/pipe-connection.ts';
+import { KernelDisplays } from '../cells/display-index.ts';
+import type { ExecuteTask } from '../cells/execute-task.ts';
+import type { TaskTimes } from '../cells/run-task.ts';
+import { TaskQueue } from '../cells/task-queue.ts';
+
+const CRASH_WINDOW_MS = 600_000;
+const CRASH_LIMIT = 3;
+const SECOND_RESTART_MS = 1_000;
+const GRACE_MS = 300;
+
+/** `none` = no process: not started yet, or culled. */
+export type LifeState = KernelState | 'none';
+
+/** What watchers of a kernel are told beside its messages. */
+export type KernelEvent = { type: 'state'; state: LifeState } | { type: 'lost'; facts: KernelGoneFacts; willRestart: boolean } | { type: 'started' };
+
+export interface KernelOptions {
+  id: string;
+  sessionId: string | null;
+  /** Path that a client named it by. */
+  path: string;
+  /** A ready process, pre-warmed or new. */
+  launch(signal: AbortSignal): Promise<KernelConnection>;
+  /** Before a cell runs: brings the workspace up to date. */
+  prepare(): Promise<void>;
+  clock: Clock;
+  log: Log;
+  times: TaskTimes;
+  /** Cells have run before in this session, in a process that is gone. */
+  hasOldState: boolean;
+}
+
+/** A kernel with a stable id over all its processes: start, restart, crash, end, and the queue of its cells. */
+export class Kernel {
+  readonly id: string;
+  readonly sessionId: string | null;
+  readonly path: string;
+  readonly queue: TaskQueue;
+  readonly displays = new KernelDisplays();
+  readonly #options: KernelOptions;
+  readonly #messages = new Listeners<JupyterMessage>();
+  readonly #events = new Listeners<KernelEvent>();
+  readonly #stop = new AbortController();
+  #state: LifeState = 'none';
+  #connection: KernelConnection | null = null;
+  #starting: Promise<KernelConnection> | null = null;
+  #crashes: number[] = [];
+  #executionCount = 0;
+  #startedAt: string | null = null;
+  #stateLost: boolean;
+  #lastActivity: Date;
+  #idleMs = 0;
+  #isExpected = false;
+  /** Open sockets of clients. */
+  clients = 0;
+
+  constructor(options: KernelOptions) {
+    this.#options = options;
+    this.id = options.id;
+    this.sessionId = options.sessionId;
+    this.path = options.path;
+    this.#stateLost = options.hasOldState;
+    this.#lastActivity = options.clock.now();
+    this.queue = new TaskQueue({
+      clock: options.clock, times: options.times,
+      connect: async () => {
+        await options.prepare();
+        return await this.connect();
+      },
+      onBusy: () => { if (this.#connection !== null) this.#setState('busy'); },
+      onIdle: () => { if (this.#state === 'busy' || this.#state === 'unresponsive') this.#setState('idle'); },
+      onResponsive: (isResponsive) => {
+        if (this.#state === 'busy' && !isResponsive) this.#setState('unresponsive');
+        if (this.#state === 'unresponsive' && isResponsive) this.#setState('busy');
+      },
+    });
+  }
+
+  get state(): LifeState { return this.#state; }
+  get info(): KernelInfo | null { return this.#connection?.info ?? null; }
+  get connection(): KernelConnection | null { return this.#connection; }
+  get executionCount(): number { return this.#executionCount; }
+  get startedAt(): string | null { return this.#startedAt; }
+  get lastActivity(): Date { return this.#lastActivity; }
+
+  onMessage(listener: (message: JupyterMessage) => void): Disposable { return this.#messages.add(listener); }
+  onEvent(listener: (event: KernelEvent) => void): Disposable { return this.#events.add(listener); }
+
+  /** The process to talk to, started when there is none. Throws KernelStartFailure, also for a kernel that is dead. */
+  async connect(): Promise<KernelConnection> {
+    if (this.#state === 'dead') throw new KernelStartFailure({ reason: 'worker_lost', detail: 'dead', stderrTail: '', exitCode: null, signal: null });
+    if (this.#connection !== null) return this.#connection;
+    this.#starting ??= this.#start().finally(() => { this.#starting = null; });
+    return await this.#starting;
+  }
+
+  /** Queues an execute request. Throws QUEUE_FULL. */
+  execute(task: ExecuteTask): void {
+    this.#touch();
+    this.queue.add(task);
+  }
+
+  /** Sends anything that is no execute request. Throws KernelGone. */
+  async send(message: JupyterMessage): Promise<void> {
+    this.#touch();
+    await (await this.connect()).send(message);
+  }
+
+  /** Interrupts the running cell; resolves after it has ended. Without one it has no effect. */
+  async interrupt(): Promise<void> {
+    await this.queue.interrupt('cancelled');
+  }
+
+  /** A new process with an empty namespace under the same id; the running cell and waiting ones end as cancelled. */
+  async restart(options: { clears: boolean }): Promise<void> {
+    this.#touch();
+    this.#crashes = [];
+    this.queue.cancelWaiting('restarted');
+    const old = this.#release();
+    this.#setState('restarting');
+    const isBusy = this.queue.isBusy;
+    const fresh = this.connect();
+    const ended = old === null ? Promise.resolve() : isBusy ? old.kill('cancelled', 'restarted') : old.shutdown(GRACE_MS);
+    if (options.clears) this.displays.clear();
+    this.#stateLost = false;
+    await Promise.all([fresh, ended]);
+  }
+
+  /** Ends the process but keeps the kernel: the next cell starts a new one. */
+  async park(): Promise<void> {
+    const old = this.#release();
+    this.#stateLost = this.#stateLost || this.#executionCount > 0;
+    this.#executionCount = 0;
+    this.#setState('none');
+    await old?.shutdown(GRACE_MS);
+  }
+
+  /** Ends the kernel for good. */
+  async end(): Promise<void> {
+    this.#stop.abort(new KernelGone('the kernel was ended'));
+    this.queue.cancelWaiting('ended');
+    const starting = this.#starting;
+    const old = this.#release();
+    this.#setState('dead');
+    await (this.queue.isBusy ? old?.kill('cancelled', 'ended') : old?.shutdown(GRACE_MS));
+    await starting?.catch(() => undefined); // Ended by the signal.
+  }
+
+  /** A client asked the process itself to end, to come back or not: that is no crash. */
+  expectEnd(): void {
+    this.#isExpected = true;
+  }
+
+  /** A process was lost with its namespace, and no cell has said so yet. */
+  get hasLostState(): boolean { return this.#stateLost; }
+
+  /** True once for the first cell after a process was lost with its namespace. */
+  takeStateLost(): boolean {
+    const wasLost = this.#stateLost;
+    this.#stateLost = false;
+    return wasLost;
+  }
+
+  /** Adds waking time; returns how long nothing has happened. */
+  addIdle(ms: number): number {
+    this.#idleMs = this.queue.isBusy || this.#state === 'starting' ? 0 : this.#idleMs + ms;
+    return this.#idleMs;
+  }
+
+  async #start(): Promise<KernelConnection> {
+    if (this.#state !== 'restarting') this.#setState('starting');
+    try {
+      const connection = await this.#options.launch(this.#stop.signal);
+      if (this.#stop.signal.aborted) {
+        await connection.kill('cancelled', 'ended');
+        this.#stop.signal.throwIfAborted();
+      }
+      this.#adopt(connection);
+      return connection;
+    } catch (error) {
+      if (!this.#stop.signal.aborted) this.#setState('none');
+      throw error;
+    }
+  }
+
+  #adopt(connection: KernelConnection): void {
+    this.#connection = connection;
+    this.#executionCount = 0;
+    this.#startedAt = this.#options.clock.now().toISOString();
+    connection.onMessage((message) => this.#hear(message));
+    void connection.gone.then((facts) => this.#lost(connection, facts));
+    this.#setState(this.queue.isBusy ? 'busy' : 'idle');
+    this.#events.tell({ type: 'started' });
+  }
+
+  #release(): KernelConnection | null {
+    const old = this.#connection;
+    this.#connection = null;
+    return old;
+  }
+
+  #hear(message: JupyterMessage): void {
+    const { header, content } = message;
+    if (header.msg_type === 'execute_input' && typeof content.execution_count === 'number') this.#executionCount = content.execution_count;
+    this.#touch();
+    this.#messages.tell(message);
+  }
+
+  /** The process ended without our wish. */
+  #lost(connection: KernelConnection, facts: KernelGoneFacts): void {
+    if (this.#connection !== connection) return;
+    this.#release();
+    this.#stateLost = this.#stateLost || this.#executionCount > 0;
+    const delayMs = this.#restartDelay(facts);
+    const willRestart = delayMs !== null;
+    this.#options.log.warn({ kernel: this.id, reason: facts.reason, detail: facts.detail, willRestart }, 'a kernel was lost');
+    this.#setState(willRestart ? 'restarting' : 'dead');
+    this.#events.tell({ type: 'lost', facts, willRestart });
+    if (delayMs === null) return;
+    setTimeout(() => this.#restartAfterLoss(), delayMs).unref();
+  }
+
+  #restartAfterLoss(): void {
+    if (this.#state !== 'restarting' || this.#stop.signal.aborted) return;
+    this.connect().catch((error: unknown) => this.#options.log.warn({ kernel: this.id, error: String(error) }, 'a kernel could not be restarted'));
+  }
+
+  /** Null = too many crashes. A kernel that we had to end ourselves has not crashed. */
+  #restartDelay({ detail }: KernelGoneFacts): number | null {
+    const isExpected = this.#isExpected;
+    this.#isExpected = false;
+    if (isExpected || detail === 'interrupt_ignored') return 0;
+    const now = this.#options.clock.monotonicMs();
+    this.#crashes = [...this.#crashes.filter((at) => now - at < CRASH_WINDOW_MS), now];
+    if (this.#crashes.length >= CRASH_LIMIT) return null;
+    return this.#crashes.length === 1 ? 0 : SECOND_RESTART_MS;
+  }
+
+  #touch(): void {
+    this.#idleMs = 0;
+    this.#lastActivity = this.#options.clock.now();
+  }
+
+  #setState(state: LifeState): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.#events.tell({ type: 'state', state });
+  }
+}

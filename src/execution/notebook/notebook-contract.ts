@@ -1,0 +1,78 @@
+import type { Clock, Config, Ids, Log } from '../../config/index.ts';
+import type { CellAnswer, CellRequest } from '../../contracts/index.ts';
+import type { Store } from '../../store/index.ts';
+import type { ExecutionGuard } from '../guard/index.ts';
+import type { TaskTimes } from './cells/run-task.ts';
+import type { JupyterKernels } from './kernels/jupyter-kernels.ts';
+
+/** Folders of a session, as real absolute paths. */
+export interface NotebookFolders { workspace: string; uploads: string; home: string }
+
+/** A workspace file with its tag, and the way to replace it at once. */
+export interface NotebookFiles {
+  readRaw(sessionId: string, name: string): Promise<{ bytes: Uint8Array; etag: string }>;
+  writeBytes(sessionId: string, name: string, change: { bytes: Uint8Array; ifMatch: string | null; maxBytes?: number }): Promise<{ size_bytes: number; etag: string }>;
+}
+
+export interface NotebooksDeps {
+  guard: ExecutionGuard;
+  store: Store;
+  config: Pick<Config, 'execution'>;
+  clock: Clock;
+  ids: Ids;
+  log: Log;
+  /** Throws SESSION_NOT_FOUND. */
+  foldersOf(sessionId: string): NotebookFolders | Promise<NotebookFolders>;
+  files: NotebookFiles;
+  /** Private folder for kernels that belong to no session. */
+  scratchDir: string;
+  /** Takes secrets out of what goes into prompts. */
+  redact(text: string): string;
+  /** Shorter times, for tests. */
+  times?: Partial<TaskTimes>;
+}
+
+/** Encoded frames of one cell. Leaving neither stops nor slows it. */
+export interface CellFrames extends AsyncDisposable { readonly frames: AsyncIterable<string>; readonly dropped: AbortSignal }
+
+export interface NotebookStatus {
+  state: 'none' | 'starting' | 'idle' | 'busy' | 'dead';
+  /** The exact state. */
+  detail: string;
+  execution_count: number;
+  python: string | null;
+  started_at: string | null;
+  guards: unknown;
+  warnings: readonly string[];
+  kernel_id: string | null;
+  origin: string;
+  state_lost: boolean;
+}
+
+export interface CursorRequest { code: string; cursor_pos: number }
+
+/** Notebooks of sessions: one kernel each for these routes, started on first use. Unknown sessions: SESSION_NOT_FOUND. */
+export interface Notebooks {
+  /** Runs a cell to its end, whoever still listens. Throws EXECUTION_UNAVAILABLE, LANE_REFUSED, QUEUE_FULL, NOTEBOOK_INVALID, FILE_NOT_FOUND. */
+  runCell(sessionId: string, request: CellRequest): Promise<CellAnswer>;
+  streamCell(sessionId: string, request: CellRequest): Promise<CellFrames>;
+  /** Resolves after the running cell has ended. */
+  interrupt(sessionId: string): Promise<{ success: boolean }>;
+  restart(sessionId: string): Promise<{ success: boolean; status: string }>;
+  reset(sessionId: string): Promise<{ success: true }>;
+  /** Answers the one open input request. Throws KERNEL_NOT_FOUND when it is not open. */
+  input(sessionId: string, answer: { request_id: string; value: string }): Promise<void>;
+  status(sessionId: string): NotebookStatus;
+  /** Throws KERNEL_BUSY when the kernel cannot answer within a second. */
+  complete(sessionId: string, request: CursorRequest): Promise<{ matches: string[]; cursor_start: number; cursor_end: number }>;
+  inspect(sessionId: string, request: CursorRequest): Promise<{ found: boolean; data: Record<string, unknown> }>;
+  isComplete(sessionId: string, code: string): Promise<{ status: string; indent: string }>;
+  /** Makes a kernel ready for a session that is of interest. Never throws. */
+  prepare(sessionId: string): void;
+  /** Ends kernels of a session; resolves when their processes are gone. */
+  endSession(sessionId: string): Promise<void>;
+  active(): { kernels: number; busy: number };
+  stop(): Promise<void>;
+  /** What `/jupyter` speaks to. */
+  readonly jupyter: JupyterKernels;
+}

@@ -1,0 +1,88 @@
+import type { Readable } from 'node:stream';
+import { HeadTail } from './head-tail.ts';
+import type { KeptText } from './head-tail.ts';
+import { TrailerCutter } from './trailer.ts';
+import type { OutputLimits, StreamName, Trailer } from './worker-contract.ts';
+
+/** Past the kept part at most this much is read in a window, so that a flood leaves the event loop free. */
+const WINDOW_MS = 100;
+const WINDOW_BYTES = 6_710_886;
+
+export interface OutputMeterOptions {
+  stdout: Readable;
+  stderr: Readable;
+  secret: string;
+  limits: OutputLimits;
+  /** Text that can be shown now. */
+  onText(stream: StreamName, text: string): void;
+  /** Called once, when both streams together passed the ceiling. */
+  onCeiling(): void;
+}
+
+/** What a run printed. */
+export interface MeteredOutput { stdout: KeptText; stderr: KeptText; trailer: Trailer | null }
+
+/** Reads both output streams of a run within bounds. */
+export class OutputMeter {
+  /** Both streams have ended. */
+  readonly ended: Promise<void>;
+  readonly #options: OutputMeterOptions;
+  readonly #texts: Record<StreamName, HeadTail>;
+  readonly #cutter: TrailerCutter;
+  #bytes = 0;
+  #windowBytes = 0;
+  #window: NodeJS.Timeout | null = null;
+  #isClosed = false;
+
+  constructor(options: OutputMeterOptions) {
+    this.#options = options;
+    this.#texts = { stdout: new HeadTail(options.limits), stderr: new HeadTail(options.limits) };
+    this.#cutter = new TrailerCutter(options.secret);
+    this.ended = Promise.all([this.#read('stdout'), this.#read('stderr')]).then(() => undefined);
+  }
+
+  /** Ends the texts. `reserve` is left free at the end of stderr for what the host adds. */
+  finish(reserve: number): MeteredOutput {
+    this.#isClosed = true;
+    if (this.#window !== null) clearTimeout(this.#window);
+    const { rest, trailer } = this.#cutter.end();
+    const last = this.#texts.stderr.write(rest);
+    if (last !== '') this.#options.onText('stderr', last);
+    const output = { stdout: this.#texts.stdout.end(), stderr: this.#texts.stderr.end(reserve), trailer };
+    for (const name of ['stdout', 'stderr'] as const) if (output[name].rest !== '') this.#options.onText(name, output[name].rest);
+    return output;
+  }
+
+  #read(name: StreamName): Promise<void> {
+    const stream = this.#options[name];
+    return new Promise((resolve) => {
+      stream.on('data', (chunk: Buffer) => this.#take(name, chunk));
+      stream.once('end', resolve).once('close', resolve).once('error', () => resolve());
+      stream.resume();
+    });
+  }
+
+  #take(name: StreamName, chunk: Buffer): void {
+    if (this.#isClosed) return;
+    const { limits, onText, onCeiling } = this.#options;
+    const before = this.#bytes;
+    this.#bytes += chunk.length;
+    const text = this.#texts[name].write(name === 'stderr' ? this.#cutter.push(chunk) : chunk);
+    if (text !== '') onText(name, text);
+    if (!this.#texts[name].isLive) this.#slowDown(chunk.length);
+    if (before <= limits.ceilingBytes && this.#bytes > limits.ceilingBytes) onCeiling();
+  }
+
+  #slowDown(bytes: number): void {
+    this.#windowBytes += bytes;
+    this.#window ??= setTimeout(() => {
+      this.#window = null;
+      this.#windowBytes = 0;
+      this.#options.stdout.resume();
+      this.#options.stderr.resume();
+    }, WINDOW_MS);
+    if (this.#windowBytes < WINDOW_BYTES) return;
+    this.#options.stdout.pause();
+    this.#options.stderr.pause();
+  }
+}

@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import { BlockerTypeSchema, ExpertIdSchema, languageOf } from '../../contracts/index.ts';
+import type { Language, SessionState } from '../../contracts/index.ts';
+
+const name = z.string().regex(/^[a-z][a-z0-9_-]{1,63}$/);
+const target = {
+  expert_id: ExpertIdSchema, scenario_id: name, output_type: name,
+  task_requirements: z.union([z.string().max(2000), z.record(z.string(), z.unknown())]).optional(), question: z.string().trim().min(1).max(2000).optional(),
+};
+
+/** A cause in code that asks an expert when the planner does not. */
+export const TriggerSchema = z.discriminatedUnion('on', [
+  z.object({ on: z.literal('new_upload'), extensions: z.array(z.string().min(1).max(16)).max(32).optional(), ...target }),
+  z.object({ on: z.literal('attempts'), gte: z.int().min(1).max(100), ...target }),
+  z.object({ on: z.literal('blocker'), in: z.array(BlockerTypeSchema).min(1), ...target }),
+  z.object({ on: z.literal('checkpoint'), ...target }),
+]);
+export type Trigger = z.infer<typeof TriggerSchema>;
+
+const MAX_TRIGGERS = 32;
+
+/** Reads triggers one by one; a broken one is left out and named. */
+export function readTriggers(value: unknown, problems: string[]): Trigger[] {
+  return (Array.isArray(value) ? value : []).slice(0, MAX_TRIGGERS).flatMap((item, index) => {
+    const parsed = TriggerSchema.safeParse(item);
+    if (parsed.success) return [parsed.data];
+    problems.push(`trigger ${index + 1}: ${parsed.error.issues[0]?.path.join('.') ?? ''} ${parsed.error.issues[0]?.message ?? 'is invalid'}`);
+    return [];
+  });
+}
+
+/** What triggers look at. `uploads` are the learner's own files that are new in this turn. */
+export interface TriggerFacts {
+  state: Pick<SessionState, 'attempts_since_last_progress' | 'current_subtask_id'>;
+  uploads: readonly { name: string; sha256: string | null }[];
+  judgement: { checkpoint: boolean; blocker: string };
+}
+
+/** A trigger whose cause is there; `cause` names it for ever. */
+export interface FiredTrigger { trigger: Trigger; cause: string; fileName: string | null }
+
+/** The first trigger in file order whose cause holds and has not fired before. */
+export function findTrigger(triggers: readonly Trigger[], facts: TriggerFacts, hasFired: (cause: string) => boolean): FiredTrigger | null {
+  for (const trigger of triggers) {
+    const fired = causesOf(trigger, facts).find(({ cause }) => !hasFired(cause));
+    if (fired !== undefined) return { trigger, ...fired };
+  }
+  return null;
+}
+
+/** The newest file first. */
+function causesOf(trigger: Trigger, { state, uploads, judgement }: TriggerFacts): { cause: string; fileName: string | null }[] {
+  const of = (cause: string): string => `${trigger.on}:${trigger.expert_id}:${trigger.scenario_id}:${cause}`;
+  const task = state.current_subtask_id ?? '-';
+  const once = (holds: boolean, cause: string): { cause: string; fileName: null }[] => (holds ? [{ cause: of(`${task}:${cause}`), fileName: null }] : []);
+  switch (trigger.on) {
+    case 'new_upload':
+      return uploads.filter((file) => hasExtension(file.name, trigger.extensions)).toReversed()
+        .map((file) => ({ cause: of(file.sha256 ?? file.name), fileName: file.name }));
+    // The running turn counts: it is the one that brings the attempt.
+    case 'attempts': return once(state.attempts_since_last_progress + 1 >= trigger.gte, `attempts${trigger.gte}`);
+    case 'blocker': return once((trigger.in as readonly string[]).includes(judgement.blocker), judgement.blocker);
+    case 'checkpoint': return once(judgement.checkpoint, 'checkpoint');
+    default: return trigger satisfies never;
+  }
+}
+
+function hasExtension(fileName: string, extensions: readonly string[] | undefined): boolean {
+  if (extensions === undefined) return true;
+  const dot = fileName.lastIndexOf('.');
+  const own = dot < 0 ? '' : fileName.slice(dot + 1).toLowerCase();
+  return extensions.some((extension) => extension.toLowerCase().replace(/^\./, '') === own);
+}
+
+const QUESTIONS: Readonly<Record<string, Record<Language, string>>> = {
+  dataset_suitability_check: { en: 'Does the uploaded file fit the current task?', zh: '上传的文件是否适合当前任务？' },
+  concept_clarification: { en: 'Which concept stops the learner, and how can it be explained?', zh: '学生卡在哪个概念上，应该怎样解释？' },
+  error_diagnosis: { en: 'What is the cause of the learner’s error?', zh: '学生遇到的错误原因是什么？' },
+  progress_validation: { en: 'Does the learner’s result hold?', zh: '学生的结果是否成立？' },
+};
+const GENERAL: Record<Language, string> = { en: 'What should the planner know for the next step?', zh: '规划下一步需要知道什么？' };
+
+/** The request of a fired trigger, in the form the planner's own requests have. */
+export function requestOf({ trigger, fileName }: FiredTrigger, facts: { taskId: string | null; language: string }): {
+  expert_id: string; expected_output_type: string; question: string; scenario_id: string; reasoning: string; context: Record<string, unknown>;
+} {
+  const language = languageOf(facts.language);
+  return {
+    expert_id: trigger.expert_id, expected_output_type: trigger.output_type, scenario_id: trigger.scenario_id,
+    question: trigger.question ?? (QUESTIONS[trigger.scenario_id] ?? GENERAL)[language],
+    reasoning: `trigger ${trigger.on}`,
+    context: {
+      ...(fileName === null ? {} : { file_name: fileName }), ...(facts.taskId === null ? {} : { task_id: facts.taskId }),
+      ...(trigger.task_requirements === undefined ? {} : { task_requirements: trigger.task_requirements }),
+    },
+  };
+}

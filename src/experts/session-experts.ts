@@ -1,0 +1,63 @@
+import type { ContentResolver, SessionContent } from '../content/index.ts';
+import type { SessionRow } from '../store/index.ts';
+import { readChapterConsultation } from './chapter/consultation-config.ts';
+import type { ChapterConsultation } from './chapter/consultation-config.ts';
+import { LANE_TYPES } from './outputs/output-schemas.ts';
+import { loadRegistry } from './registry/load-registry.ts';
+import type { ExpertRegistry } from './registry/load-registry.ts';
+import type { ExpertPackage } from './registry/load-package.ts';
+import { isLaneTool } from './tools/tool-names.ts';
+import type { ToolName } from './tools/tool-names.ts';
+
+const KEPT_SESSIONS = 64;
+const NONE: ExpertRegistry = { experts: new Map(), diagnostics: [] };
+
+/** The expert packages of sessions, as last read. */
+export class SessionExperts {
+  private readonly deps: { content: Pick<ContentResolver, 'checkSources' | 'findExperts'>; hasToken: boolean };
+  /** The least recently read session leaves first. */
+  private readonly registries = new Map<string, ExpertRegistry>();
+
+  constructor(deps: { content: Pick<ContentResolver, 'checkSources' | 'findExperts'>; hasToken: boolean }) {
+    this.deps = deps;
+  }
+
+  /** Reads the packages anew, so that an update holds from the next consultation on. Throws CONTENT_CORRUPT. */
+  async refresh(session: Pick<SessionRow, 'session_id' | 'desktop_context'>, signal: AbortSignal): Promise<ExpertRegistry> {
+    const { trusted } = await this.deps.content.checkSources(session.desktop_context ?? {}, { hasToken: this.deps.hasToken });
+    const { packages } = await this.deps.content.findExperts(trusted, signal);
+    const registry = await loadRegistry(packages);
+    this.registries.delete(session.session_id);
+    this.registries.set(session.session_id, registry);
+    for (const oldest of this.registries.keys()) if (this.registries.size > KEPT_SESSIONS) this.registries.delete(oldest);
+    return registry;
+  }
+
+  /** The packages as they were read last; none before the first time. */
+  known(sessionId: string): ExpertRegistry {
+    return this.registries.get(sessionId) ?? NONE;
+  }
+}
+
+/** The chapter's consultation settings. They are kept beside the content they were read from and go with it. */
+export class ChapterConsultations {
+  private readonly read = new WeakMap<SessionContent['chapter'], ChapterConsultation>();
+
+  of(content: Pick<SessionContent, 'chapter' | 'chapter_id'>): ChapterConsultation {
+    const known = this.read.get(content.chapter);
+    if (known !== undefined) return known;
+    const consultation = readChapterConsultation(content);
+    this.read.set(content.chapter, consultation);
+    return consultation;
+  }
+}
+
+/** Tools that a package may use on this machine. */
+export function effectiveTools(expert: ExpertPackage, isLaneAvailable: boolean): ToolName[] {
+  return expert.whitelist.filter((name) => isLaneAvailable || !isLaneTool(name));
+}
+
+/** Output types that an expert can give on this machine. */
+export function possibleOutputs(expert: ExpertPackage, isLaneAvailable: boolean): string[] {
+  return expert.outputModes.filter((mode) => isLaneAvailable || !LANE_TYPES.includes(mode));
+}

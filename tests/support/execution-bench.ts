@@ -1,0 +1,117 @@
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { createIds, silentLog, systemClock } from '../../src/config/index.ts';
+import type { Clock } from '../../src/config/index.ts';
+import { RunRequestSchema } from '../../src/contracts/index.ts';
+import type { RunAnswer } from '../../src/contracts/index.ts';
+import { createGuard } from '../../src/execution/guard/index.ts';
+import type { CapabilityReport, ExecutionGuard } from '../../src/execution/guard/index.ts';
+import { createExpertRunner } from '../../src/execution/expert-runner/index.ts';
+import type { ExpertRunner } from '../../src/execution/expert-runner/index.ts';
+import { createUserRunner } from '../../src/execution/user-runner/index.ts';
+import type { UserRunner } from '../../src/execution/user-runner/index.ts';
+import { createWorkerPool } from '../../src/execution/worker/index.ts';
+import type { WorkerPool } from '../../src/execution/worker/index.ts';
+import { openStore } from '../../src/store/index.ts';
+import type { Store } from '../../src/store/index.ts';
+import { sampleSession } from './store-rows.ts';
+import { createTemporaryFolder } from './temporary-folder.ts';
+
+const programDir = join(import.meta.dirname, '..', '..');
+
+/** The lanes with everything real below them: store, guard, workers. */
+export interface ExecutionBench extends AsyncDisposable {
+  readonly guard: ExecutionGuard;
+  readonly pool: WorkerPool;
+  readonly store: Store;
+  readonly runner: UserRunner;
+  readonly experts: ExpertRunner;
+  readonly report: CapabilityReport;
+  readonly folder: string;
+  readonly stateDir: string;
+  /** Folders of a session, made with its row on first use. */
+  session(id: string): Promise<{ id: string; workspace: string; uploads: string; home: string }>;
+  run(sessionId: string, code: string, more?: Record<string, unknown>): Promise<RunAnswer & Record<string, any>>;
+  /** What is left over: live children, run folders, processes that lie in our folders. */
+  leftovers(): Promise<{ children: number; runFolders: string[]; processes: string[] }>;
+}
+
+export interface BenchOptions { poolMb?: number; clock?: Clock; preload?: 'auto' | string[]; language?: string; bwrap?: string }
+
+/** Opens a bench; `.runtime/` or SIDECAR_PYTHON must hold a Python with the packages. */
+export async function openExecutionBench(options: BenchOptions = {}): Promise<ExecutionBench> {
+  const folder = await createTemporaryFolder('execution');
+  const clock = options.clock ?? systemClock;
+  const ids = createIds(systemClock);
+  const stateDir = folder.join('state');
+  await mkdir(stateDir);
+  const store = await openStore({ dir: folder.path, clock: systemClock, log: silentLog });
+  const execution = {
+    bwrap: options.bwrap ?? null, laneNetwork: { mode: 'off' as const }, preload: options.preload ?? ('auto' as const), poolMb: options.poolMb ?? 0,
+    kernelGateway: null,
+  };
+  const config = {
+    programDir, homeDir: homedir(), execution,
+    python: { runtimeRoot: null, python: process.env['SIDECAR_PYTHON'] ?? null, launchPython: null },
+  };
+  const guard = createGuard({ config, stateDir, clock, ids, log: silentLog });
+  const pool = createWorkerPool({ guard, config, clock, log: silentLog });
+  const foldersOf = (id: string) => ({
+    folder: folder.join('sessions', id), workspace: folder.join('sessions', id, 'user_workspace'),
+    uploads: folder.join('sessions', id, 'working_files'), home: folder.join('sessions', id, 'home'),
+  });
+  const lane = { guard, pool, store, config, clock, ids, log: silentLog };
+  const runner = createUserRunner({
+    ...lane, foldersOf, redact: (text) => text,
+    readFile: async (id, name) => ({ bytes: await readFile(join(foldersOf(id).workspace, name)) }),
+  });
+  const experts = createExpertRunner({ ...lane, workDir: folder.join('state', 'expert') });
+  const report = await guard.probe();
+  const session: ExecutionBench['session'] = async (id) => {
+    const paths = foldersOf(id);
+    for (const path of [paths.workspace, paths.uploads, paths.home]) await mkdir(path, { recursive: true });
+    if (store.sessions.get(id) === null) store.sessions.insert({ ...sampleSession(id), language: options.language ?? 'en' });
+    return { id, ...paths };
+  };
+  return {
+    guard, pool, store, runner, experts, report, folder: folder.path, stateDir, session,
+    run: async (id, code, more = {}) => {
+      await session(id);
+      return await runner.run(id, RunRequestSchema.parse({ ...('path' in more ? {} : { code }), ...more }));
+    },
+    leftovers: async () => ({
+      children: guard.children().live, runFolders: await readdir(join(stateDir, 'runs')).catch(() => []), processes: processesIn(folder.path),
+    }),
+    [Symbol.asyncDispose]: async () => {
+      await runner.stop();
+      await experts.stop();
+      await pool.stop();
+      await guard.stop();
+      store.close();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Processes whose working folder or arguments lie below a folder; a sandboxed one shows its run folder in the arguments of its wrapper. */
+export function processesIn(folder: string): string[] {
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).flatMap((pid) => {
+    try {
+      const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      return line.includes(folder) || readlinkSync(`/proc/${pid}/cwd`).startsWith(folder) ? [`${pid} ${line.slice(0, 120)}`] : [];
+    } catch {
+      return []; // Gone meanwhile, or not ours to look at.
+    }
+  });
+}
+
+/** Writes files of a folder, by relative name. */
+export async function writeFiles(folder: string, files: Readonly<Record<string, string | Uint8Array>>): Promise<void> {
+  for (const [name, content] of Object.entries(files)) {
+    await mkdir(join(folder, name, '..'), { recursive: true });
+    await writeFile(join(folder, name), content);
+  }
+}
