@@ -26,7 +26,7 @@ const { values: options } = parseArgs({
 /** Starts the program and waits for its ready line. */
 async function startSidecar(folder) {
   const child = spawn(process.execPath, [PROGRAM, 'serve', '--workbench', '--port', '0', '--sessions-dir', join(folder, 'sessions'), '--exit-with-parent'], {
-    cwd: root, stdio: ['pipe', 'pipe', 'inherit'], env: { PATH: process.env.PATH ?? '', HOME: folder, LOG_LEVEL: 'error' },
+    cwd: root, stdio: ['pipe', 'pipe', 'inherit'], env: { PATH: process.env.PATH ?? '', HOME: folder, SIDECAR_LOG_LEVEL: 'error' },
   });
   const ready = await new Promise((resolve, reject) => {
     createInterface({ input: child.stdout }).once('line', (line) => resolve(JSON.parse(line)));

@@ -165,7 +165,7 @@ export class CodePanel {
     const printed = this.#output.textContent;
     if (printed === '') this.#output.append(result.stdout, h('span', { class: 'stderr' }, result.stderr));
     this.#output.hidden = this.#output.textContent === '';
-    const facts = [`${OUTCOMES[result.outcome] ?? result.outcome}`, `code ${result.returncode}`, `${result.execution_time_ms} ms`, result.start === undefined ? null : `${result.start} start`];
+    const facts = [`${OUTCOMES[result.outcome] ?? result.outcome}`, `code ${result.returncode}`, `${result.execution_time_ms} ms`, typeof result.start === 'string' ? `${result.start} start` : null];
     const notes = [result.message, ...(result.hints ?? []), ...(result.warnings ?? [])].filter((note) => typeof note === 'string' && note !== '');
     fill(this.#result,
       h('div', { class: `row wrap result ${result.success ? 'good' : 'bad'}` }, h('strong', { class: 'grow' }, facts.filter((fact) => fact !== null).join(' · ')),
@@ -181,10 +181,18 @@ export class CodePanel {
   }
 
   async #stop() {
-    if (this.#run?.jobId == null) return;
+    const run = this.#run;
+    if (run === null) return;
     this.#stopButton.disabled = true;
-    await this.#cancelJob(this.#run.sessionId, this.#run.jobId);
+    const jobId = run.jobId ?? await this.#waitingJob(run.sessionId);
+    if (jobId !== null) await this.#cancelJob(run.sessionId, jobId);
     this.#stopButton.disabled = false;
+  }
+
+  /** A run that still waits for its turn has not told its id; it is the newest in the queue. */
+  async #waitingJob(sessionId) {
+    const { jobs } = await this.#api.get(sessionPath(sessionId, '/code/jobs')).catch(() => ({ jobs: [] }));
+    return jobs.find(({ status }) => status === 'queued')?.job_id ?? null;
   }
 
   async #cancelJob(sessionId, jobId) {

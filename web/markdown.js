@@ -17,7 +17,15 @@ const node = (tag, children, more = {}) => ({ tag, children, ...more });
 
 /** The tree of a text. Unfinished text, as it streams in, gives a sensible tree too. */
 export function parseMarkdown(text) {
-  return parseBlocks(text.replaceAll('\r\n', '\n').replaceAll('\t', '    ').split('\n'), 0);
+  return raiseHeadings(parseBlocks(text.replaceAll('\r\n', '\n').replaceAll('\t', '    ').split('\n'), 0));
+}
+
+/** Headings begin at h3, below the page's own, whichever level the text begins with. */
+function raiseHeadings(blocks) {
+  const levels = blocks.map(({ tag }) => Number(/^h([3-5])$/.exec(tag)?.[1] ?? Infinity));
+  const lift = Math.min(...levels) - 3;
+  if (lift === 0 || !Number.isFinite(lift)) return blocks;
+  return blocks.map((block, index) => (Number.isFinite(levels[index]) ? { ...block, tag: `h${levels[index] - lift}` } : block));
 }
 
 function parseBlocks(lines, depth) {

@@ -12,7 +12,7 @@ export function createReportPanel({ api, showTab }) {
   const final = h('div');
   const dynamic = h('div');
   const experts = h('div');
-  fill(panel, final, dynamic, experts);
+  fill(panel, final, h('h2', { class: 'visually-hidden' }, 'Progress'), dynamic, experts);
   let sessionId = null;
 
   const drawExperts = (reports) => {

@@ -24,7 +24,7 @@ export async function openApi({ outcome = () => ({}), change = {} }: BenchOption
   const server = await createServer({
     sessions: through<Sessions>({ ...known, files: through({}) }), catalogue: through({}),
     report: through({ isStopping: () => false, uptimeMs: () => 1, version: '1', noteError: (code: string) => errors.push(code) }),
-    guard: { token: TOKEN, mode: 'token', allowedOrigins: [], desktopOrigins: [] }, language: 'en', workbenchDir: null,
+    guard: { token: TOKEN, mode: 'token', allowedOrigins: [], desktopOrigins: [] }, language: 'en', workbenchDir: null, execution: null, notebook: null,
     clock: systemClock, ids: createIds(systemClock),
     log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }, ...change,
   });

@@ -1,5 +1,7 @@
 import type { Capabilities, ContractSchema, CourseListSchema, ChapterListSchema, Diagnostics, Language } from '../contracts/index.ts';
 import type { Clock, Ids, Log } from '../config/index.ts';
+import type { Notebooks } from '../execution/notebook/index.ts';
+import type { UserRunner } from '../execution/user-runner/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import type { z } from 'zod';
 
@@ -27,6 +29,10 @@ export interface ApiDeps {
   sessions: Sessions;
   catalogue: CourseCatalogue;
   report: ServiceReport;
+  /** Runs the learner's code; null = this service was built without a lane. */
+  execution: UserRunner | null;
+  /** Notebook kernels; null = this service was built without them. */
+  notebook: Notebooks | null;
   guard: {
     token: string; mode: 'token' | 'desktop'; allowedOrigins: readonly string[]; desktopOrigins: readonly string[];
   };

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { API_VERSION, ErrorBodySchema, ROUTES } from '../contracts/index.ts';
 import type { RouteContract } from '../contracts/index.ts';
 

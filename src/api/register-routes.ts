@@ -8,13 +8,14 @@ import { RouteRequest } from './route-handler.ts';
 import type { RouteHandlers } from './route-handler.ts';
 import { executionRoutes } from './routes/execution-routes.ts';
 import { fileRoutes } from './routes/file-routes.ts';
+import { notebookRoutes } from './routes/notebook-routes.ts';
 import { serviceRoutes } from './routes/service-routes.ts';
 import { sessionRoutes } from './routes/session-routes.ts';
 import { toErrorAnswer } from './wire/error-answer.ts';
 import { parseJsonBody } from './wire/json-body.ts';
 import { SSE_HEADERS } from './wire/sse.ts';
 
-const HANDLERS: RouteHandlers = { ...sessionRoutes, ...fileRoutes, ...executionRoutes, ...serviceRoutes, ...pageRoutes };
+const HANDLERS: RouteHandlers = { ...sessionRoutes, ...fileRoutes, ...executionRoutes, ...notebookRoutes, ...serviceRoutes, ...pageRoutes };
 
 /** Registers every route of the table, with one way to refuse. */
 export function registerRoutes(app: FastifyInstance, deps: ApiDeps): void {
@@ -60,6 +61,7 @@ function registerRoute(app: FastifyInstance, route: RouteContract, deps: ApiDeps
 /** An unknown session is told before the body is looked at, except in the stream of a turn, which tells it in-band. */
 async function checkSession(request: FastifyRequest, route: RouteContract, deps: ApiDeps): Promise<void> {
   if (!route.path.includes('{session_id}')) return;
+  if (route.path.endsWith('/reattach')) return; // It imports by itself, with the content that its body names.
   const { sessionId } = new RouteRequest(request, deps);
   await deps.sessions.ensureKnown(sessionId);
   if (!route.path.endsWith('/message/stream')) deps.sessions.pathsOf(sessionId);

@@ -76,6 +76,8 @@ function createApp(deps: ApiDeps, guard: Guard): { app: FastifyInstance; server:
       if (admit(request, response)) handler(request, response);
     }),
     genReqId: (request) => (request as Tagged)[REQUEST_ID] ?? '', // proof: tagged by `admit` before fastify sees it
+    // Bodies and answers are checked with our own schemas; the framework's compilers stay unloaded.
+    schemaController: { compilersFactory: { buildValidator: () => refuseSchema, buildSerializer: () => refuseSchema } },
     logger: false, bodyLimit: LIMITS.json_body_bytes, onProtoPoisoning: 'error', onConstructorPoisoning: 'error',
     // A parameter that is longer than any target is the guard's business, not the router's.
     routerOptions: { maxParamLength: LIMITS.url_bytes, caseSensitive: true }, forceCloseConnections: false, return503OnClosing: false,
@@ -113,6 +115,7 @@ function requireRoute(match: RouteMatch, response: ServerResponse): void {
 
 interface Refusal { request: IncomingMessage; response: ServerResponse; error: unknown; requestId: string }
 
+/** Stands for the compilers of the framework's schemas, which no route has. */
 function refuseSchema(): never {
   throw new Error('a route of this server has a framework schema');
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { list } from './value-schemas.ts';
 
 /** Network of the user and notebook lanes. */

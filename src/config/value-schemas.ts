@@ -1,5 +1,5 @@
 import { posix, win32 } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { languageOf } from '../contracts/index.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);

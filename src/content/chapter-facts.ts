@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ContentDiagnostic } from './diagnostic.ts';
 import { warn } from './diagnostic.ts';
 import { isLanguageTag } from './detect-language.ts';

@@ -1,7 +1,6 @@
 import { mkdtemp, realpath, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { extract } from 'tar';
 import type { ReadEntry } from 'tar';
 import { SidecarError } from '../contracts/index.ts';
 import { corrupt } from './bundle-manifest.ts';
@@ -31,6 +30,7 @@ export async function openContent(path: string, signal?: AbortSignal): Promise<O
 }
 
 async function unpack(file: string, cwd: string, signal?: AbortSignal): Promise<void> {
+  const { extract } = await import('tar'); // Only commands open archives; the server never loads it.
   const review = createReview();
   try {
     await extract({

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AgentName, AgentTexts, ProtocolName, ResolvedText } from './agent-texts.ts';
 import { AGENT_NAMES, PROTOCOL_NAMES } from './agent-texts.ts';
 import type { Provenance } from './diagnostic.ts';

@@ -109,7 +109,7 @@ async function copyOne(copy: StarterCopy, to: string, signal?: AbortSignal): Pro
   const source = await openRegular(copy.real);
   if (source === null) return 'file_skipped';
   try {
-    await mkdir(dirname(to), { recursive: true });
+    await mkdir(dirname(to), { recursive: true, mode: 0o700 });
     const target = await open(to, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'EEXIST') return null;
       throw error;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ContentPin } from './pin.ts';
 
 const ProvenanceSchema = z.enum(['chapter', 'bundle', 'environment', 'packaged', 'missing']);

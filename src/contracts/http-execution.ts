@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { LIMITS, codePointLength } from './limits.ts';
 import { LaneSchema } from './vocabulary.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { LIMITS, codePointLength } from './limits.ts';
 
 const count = z.int().nonnegative();

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { LIMITS, codePointLength } from './limits.ts';
 import { SkipReasonSchema, TurnKindSchema } from './vocabulary.ts';
 import { SessionStateSchema } from './session-state.ts';

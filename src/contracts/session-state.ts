@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { AgentCodeSchema, BlockerTypeSchema, ErrorTypeSchema, SentimentSchema, SkipReasonSchema, SubtaskStateSchema, TaskKindSchema } from './vocabulary.ts';
 
 export const SkipLogEntrySchema = z.object({

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { AgentCodeSchema, SubtaskStateSchema, TurnKindSchema } from './vocabulary.ts';
 
 const count = z.int().nonnegative();

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const SubtaskStateSchema = z.enum(['not_started', 'in_progress', 'completed', 'skipped']);
 export const BlockerTypeSchema = z.enum(['none', 'scaffolding', 'core_concept', 'core_implementation', 'external_resource_needed']);

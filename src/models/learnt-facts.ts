@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { StructuredRung } from './capability-table.ts';
 import type { Endpoint } from './endpoint.ts';
 

@@ -7,4 +7,4 @@ export {
   createTurnEngine, PinnedContent, standingItems, type EngineDeps, type EngineSettings, type TurnEngine,
   type TurnTicket, type SessionLease, type Consultant, type ConsultingTurn, type ConsultationOutcome,
 } from './engine/index.ts';
-export { loadPrompts, type PromptSet, type PromptPlaces } from './prompts/index.ts';
+export { loadPrompts, outlineSchema, languageName, type PromptSet, type PromptPlaces } from './prompts/index.ts';

@@ -25,5 +25,5 @@ it('passes over what is no JSON', () => {
 it('hands a sidecar nothing of another program', () => {
   const env = { Path: '/bin', HOME: '/h', NODE_OPTIONS: '--inspect', LLM_API_KEY: 'k', npm_config_x: '1' };
 
-  expect(minimalEnvironment(env)).toEqual({ Path: '/bin', HOME: '/h' });
+  expect(minimalEnvironment(env)).toEqual({ Path: '/bin', HOME: '/h', MALLOC_ARENA_MAX: '1' });
 });

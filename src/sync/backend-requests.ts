@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { BackendRow, OutboxRow, SessionRow } from '../store/index.ts';
 import type { BackendCall } from './backend-client.ts';
 

@@ -21,6 +21,7 @@ describe('Markdown of answers', () => {
   it.each<[string, string, Tree[]]>([
     ['a paragraph', 'one\ntwo\n\nthree', [p('one\ntwo'), p('three')]],
     ['a heading, two levels below the page\'s own', '# Title', [{ tag: 'h3', children: ['Title'] }]],
+    ['headings that begin at the second level', '## A\n\n### B', [{ tag: 'h3', children: ['A'] }, { tag: 'h4', children: ['B'] }]],
     ['bold, italic and code', '**b** *i* `c`', [p({ tag: 'strong', children: ['b'] }, ' ', { tag: 'em', children: ['i'] }, ' ', { tag: 'code', children: ['c'] })]],
     ['names with underscores', 'snake_case_name', [p('snake_case_name')]],
     ['arithmetic', '2 * 3 * 4', [p('2 * 3 * 4')]],

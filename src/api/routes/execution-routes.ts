@@ -1,53 +1,77 @@
-import { CellRequestSchema, CursorRequestSchema, ExecutionsQuerySchema, NotebookFileQuerySchema, NotebookInputRequestSchema,
-  PutNotebookRequestSchema, RunRequestSchema, SidecarError } from '../../contracts/index.ts';
-import type { RouteHandler, RouteHandlers, RouteRequest } from '../route-handler.ts';
+import { ExecutionsQuerySchema, RunRequestSchema, SidecarError } from '../../contracts/index.ts';
+import type { FastifyReply } from 'fastify';
+import type { RunRequest } from '../../contracts/index.ts';
+import type { JobFrames, UserRunner } from '../../execution/user-runner/index.ts';
+import type { RouteHandlers, RouteRequest } from '../route-handler.ts';
+import { streamFrames } from '../wire/sse.ts';
 
 const S = '/api/session/{session_id}';
 
 /** Throws SESSION_NOT_FOUND for an unknown session. */
 const requireSession = (request: RouteRequest): void => { request.deps.sessions.state(request.sessionId); };
 
-const unavailable = (check: (request: RouteRequest) => unknown = () => undefined): RouteHandler => (request) => {
+/** The lane of learners' code, after the session is known; `otherwise` tells what to answer where there is none. */
+function lane<T>(request: RouteRequest, work: (runner: UserRunner) => T, otherwise: () => T): T {
   requireSession(request);
-  check(request);
+  const { execution } = request.deps;
+  return execution === null ? otherwise() : work(execution);
+}
+
+function noLane(): never {
   throw new SidecarError('EXECUTION_UNAVAILABLE', 'no execution lane', { retryAfterSeconds: 60 });
-};
+}
 
-const notFound = (code: 'JOB_NOT_FOUND' | 'EXECUTION_NOT_FOUND'): RouteHandler => (request) => {
+function noRecord(code: 'JOB_NOT_FOUND' | 'EXECUTION_NOT_FOUND'): () => never {
+  return () => { throw new SidecarError(code, 'no such record'); };
+}
+
+/** Parses first, so that a wrong request is told as such also where nothing can run. */
+const start = (request: RouteRequest): { runner: UserRunner; wish: RunRequest } => {
   requireSession(request);
-  throw new SidecarError(code, 'no such record');
+  const wish = request.body(RunRequestSchema);
+  return { wish, runner: lane(request, (runner) => runner, noLane) };
 };
 
-const empty = (field: string, check: (request: RouteRequest) => unknown = () => undefined): RouteHandler => (request) => {
-  requireSession(request);
-  check(request);
-  return { [field]: [] };
-};
+async function sendFrames(reply: FastifyReply, source: JobFrames): Promise<void> {
+  reply.hijack();
+  await streamFrames(reply.raw, source);
+}
 
-const run = unavailable((request) => request.body(RunRequestSchema));
-const cell = unavailable((request) => request.body(CellRequestSchema));
-const cursor = unavailable((request) => request.body(CursorRequestSchema));
-
-/** Routes of code and notebooks while no lane is built in: they parse, know the session, and say what is missing. */
+/** Routes of code and of the log of executions. */
 export const executionRoutes: RouteHandlers = {
-  [`POST ${S}/code/run`]: run,
-  [`POST ${S}/code/stream`]: run,
-  [`POST ${S}/code/jobs`]: run,
-  [`GET ${S}/code/jobs`]: empty('jobs'),
-  [`GET ${S}/code/jobs/{job_id}`]: notFound('JOB_NOT_FOUND'),
-  [`GET ${S}/code/jobs/{job_id}/stream`]: notFound('JOB_NOT_FOUND'),
-  [`POST ${S}/code/jobs/{job_id}/cancel`]: notFound('JOB_NOT_FOUND'),
-  [`GET ${S}/executions`]: empty('executions', (request) => request.query(ExecutionsQuerySchema)),
-  [`GET ${S}/executions/{execution_id}`]: notFound('EXECUTION_NOT_FOUND'),
-  [`POST ${S}/notebook/cell/run`]: cell,
-  [`POST ${S}/notebook/cell/stream`]: cell,
-  [`POST ${S}/notebook/reset`]: unavailable(),
-  [`POST ${S}/notebook/interrupt`]: unavailable(),
-  [`POST ${S}/notebook/restart`]: unavailable(),
-  [`POST ${S}/notebook/input`]: unavailable((request) => request.body(NotebookInputRequestSchema)),
-  [`GET ${S}/notebook/status`]: unavailable(),
-  [`POST ${S}/notebook/complete`]: cursor,
-  [`POST ${S}/notebook/inspect`]: cursor,
-  [`GET ${S}/notebook/file`]: unavailable((request) => request.query(NotebookFileQuerySchema)),
-  [`PUT ${S}/notebook/file`]: unavailable((request) => request.body(PutNotebookRequestSchema, ['notebook'])),
+  [`POST ${S}/code/run`]: async (request) => {
+    const { runner, wish } = start(request);
+    return await runner.run(request.sessionId, wish);
+  },
+  [`POST ${S}/code/stream`]: async (request, reply) => {
+    const { runner, wish } = start(request);
+    await sendFrames(reply, await runner.stream(request.sessionId, wish));
+  },
+  [`POST ${S}/code/jobs`]: async (request) => {
+    const { runner, wish } = start(request);
+    return await runner.startJob(request.sessionId, wish);
+  },
+  [`GET ${S}/code/jobs`]: (request) => ({ jobs: lane(request, (runner) => runner.jobs(request.sessionId), () => []) }),
+  [`GET ${S}/code/jobs/{job_id}`]: (request) => {
+    const jobId = request.param('job_id');
+    return lane(request, (runner) => runner.job(request.sessionId, jobId), noRecord('JOB_NOT_FOUND'));
+  },
+  [`GET ${S}/code/jobs/{job_id}/stream`]: async (request, reply) => {
+    const { after } = request.raw.query as { after?: string }; // proof: fastify parses every query to an object of strings
+    const lastEventId = request.header('last-event-id') ?? after ?? null;
+    const jobId = request.param('job_id');
+    await sendFrames(reply, lane(request, (runner) => runner.followJob(request.sessionId, jobId, lastEventId), noRecord('JOB_NOT_FOUND')));
+  },
+  [`POST ${S}/code/jobs/{job_id}/cancel`]: async (request) => {
+    const jobId = request.param('job_id');
+    return await lane(request, async (runner) => await runner.cancelJob(request.sessionId, jobId), noRecord('JOB_NOT_FOUND'));
+  },
+  [`GET ${S}/executions`]: (request) => {
+    const query = request.query(ExecutionsQuerySchema);
+    return { executions: lane(request, (runner) => runner.executions(request.sessionId, query), () => []) };
+  },
+  [`GET ${S}/executions/{execution_id}`]: (request) => {
+    const executionId = request.param('execution_id');
+    return lane(request, (runner) => runner.execution(request.sessionId, executionId), noRecord('EXECUTION_NOT_FOUND'));
+  },
 };

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { zhCN } from 'zod/locales';
 import { SidecarError } from '../../contracts/index.ts';
 import type { Language } from '../../contracts/index.ts';

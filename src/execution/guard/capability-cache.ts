@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { GUARD_IDS, type CapabilityReport, type PythonRuntime } from './guard-contract.ts';
 import type { MachineFacts } from './machine.ts';
 

@@ -61,8 +61,13 @@ class Guard implements ExecutionGuard {
     if (!lane.available) throw new SidecarError('LANE_REFUSED', `${request.lane}: ${lane.reason ?? ''}`, { detail: lane.reason ?? '' });
     this.#refuseWhenStopped();
     const guards = Object.fromEntries(GUARD_IDS.map((id) => [id, lane.guards[id].state])) as Record<GuardId, GuardState>;
-    const child = await startChild(parts, { request, backend: lane.backend, runtime: search.runtime, guards, warnings: lane.warnings });
-    return await this.#adopt(child);
+    try {
+      const child = await startChild(parts, { request, backend: lane.backend, runtime: search.runtime, guards, warnings: lane.warnings });
+      return await this.#adopt(child);
+    } catch (error) {
+      this.noteWorkerLost();
+      throw error;
+    }
   }
 
   async prepareFonts(): Promise<boolean> {
@@ -124,7 +129,7 @@ class Guard implements ExecutionGuard {
     this.#refuseWhenStopped();
     this.#report = await probeCapabilities({
       stateDir: parts.stateDir, homeDir: this.#dependencies.config.homeDir, machine, cgroups, search, clock: parts.clock, ids: parts.ids,
-      log: parts.log, bootId: parts.identity.bootId(), isFresh,
+      log: parts.log, bootId: parts.identity.bootId(), isFresh, wantsHosts: this.#dependencies.config.execution.laneNetwork.mode === 'hosts',
       spawn: async (order) => await this.#adopt(await startChild(parts, order)),
     });
     return this.#report;

@@ -4,7 +4,7 @@ import type { GuardedChild, SpawnRequest } from './guard-contract.ts';
 import { removeTree } from './remove-tree.ts';
 
 const MAKE_MS = 60_000;
-const CACHE_FILE = /^fontlist-v\d+\.json$/;
+const CACHE_FILE = /^fontlist-v[\w.]{1,40}\.json$/;
 const MOST_BYTES = 16 * 1024 * 1024;
 
 /** Lets matplotlib list the fonts once, inside the sandbox, and keeps the list. */

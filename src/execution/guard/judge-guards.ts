@@ -4,6 +4,7 @@ import type { SelfTestFacts } from './self-test.ts';
 
 /** What the verdict depends on beside the test itself. */
 export interface JudgeFacts {
+  platform: NodeJS.Platform;
   lane: Lane;
   backend: Backend;
   hasSeccomp: boolean;
@@ -27,17 +28,15 @@ export function judgeGuards(facts: JudgeFacts): Record<GuardId, Guard> {
   const isRefused = (word: string): boolean => word.startsWith('refused');
   const sandbox = backend === 'none' ? 'nobody' : facts.hasSeccomp ? `${backend}+seccomp` : backend;
   const passed = (id: GuardId, by: string, when: boolean): Guard => (when ? enforced(by) : absent(id, by, 'the self-test got through'));
-  const rlimits = isRefused(answer.raise_limits);
   return {
     files_write: passed('files_write', sandbox, isRefused(answer.write_outside) && isRefused(answer.write_system) && !test.isOutsideWritten),
     files_read: passed('files_read', sandbox, isRefused(answer.read_home) && isRefused(answer.host_environment)),
     network: passed('network', sandbox, isRefused(answer.connect) && test.canaryHits === 0),
     environment: passed('environment', 'host', answer.environment.every((name) => facts.environmentNames.has(name))),
     memory: judgeMemory(facts, group),
-    cpu: rlimits && cgroup?.cpu === true ? enforced(`RLIMIT_CPU, ${group}`)
-      : degraded('cpu', 'RLIMIT_CPU', rlimits ? 'counted per process, not for the tree' : 'this user can raise the limit; the tree is watched'),
+    cpu: judgeCpu(facts, group),
     processes: judgeProcesses(facts, group),
-    open_files: rlimits ? enforced('RLIMIT_NOFILE') : degraded('open_files', 'RLIMIT_NOFILE', 'this user can raise the limit'),
+    open_files: judgeOpenFiles(facts),
     disk: { ...degraded('disk', 'disk meter', 'watched'), overshoot: 'one second of writing', tested: 'not_testable' },
     output: { ...enforced('host'), tested: 'not_testable' },
     wall_time: { ...enforced('host'), tested: 'not_testable' },
@@ -49,15 +48,36 @@ export function judgeGuards(facts: JudgeFacts): Record<GuardId, Guard> {
   };
 }
 
-function judgeMemory({ test, cgroup }: JudgeFacts, group: string | null): Guard {
+/** True when the program could not raise its own limits. */
+function keepsLimits({ test }: JudgeFacts): boolean {
+  return test.answer.raise_limits.startsWith('refused');
+}
+
+function judgeCpu(facts: JudgeFacts, group: string | null): Guard {
+  if (facts.platform === 'win32') return { ...enforced('JOB_TIME'), tested: 'not_testable' };
+  if (!keepsLimits(facts)) return degraded('cpu', 'RLIMIT_CPU', 'this user can raise the limit; the tree is watched');
+  if (facts.cgroup?.cpu === true) return enforced(`RLIMIT_CPU, ${group}`);
+  return degraded('cpu', 'RLIMIT_CPU', 'counted per process; the tree is watched');
+}
+
+function judgeOpenFiles(facts: JudgeFacts): Guard {
+  if (facts.platform === 'win32') return absent('open_files', 'nobody', 'Windows has no such limit');
+  return keepsLimits(facts) ? enforced('RLIMIT_NOFILE') : degraded('open_files', 'RLIMIT_NOFILE', 'this user can raise the limit');
+}
+
+function judgeMemory({ test, cgroup, platform }: JudgeFacts, group: string | null): Guard {
   const wasStopped = test.memory === null || test.memory.limit?.kind === 'memory';
   if (!wasStopped) return absent('memory', group ?? 'host', 'the self-test passed the limit');
   if (cgroup?.memory === true) return enforced(group ?? 'cgroup');
+  if (platform === 'win32') return enforced('JOB_MEMORY');
+  if (platform === 'darwin') return { ...degraded('memory', 'launcher', 'watched every 20 ms'), overshoot: POLLED };
   return { ...degraded('memory', '20 ms poll + RLIMIT_AS', 'no memory controller, so the host watches'), overshoot: POLLED };
 }
 
-function judgeProcesses({ test, cgroup, lane, hasSeccomp }: JudgeFacts, group: string | null): Guard {
+function judgeProcesses({ test, cgroup, lane, hasSeccomp, platform, backend }: JudgeFacts, group: string | null): Guard {
   const { forks } = test.answer;
+  if (platform === 'win32') return { ...degraded('processes', 'ACTIVE_PROCESS', 'counts processes, not threads'), tested: 'not_testable' };
+  if (lane === 'expert' && backend === 'seatbelt') return forks <= 0 ? enforced('seatbelt') : absent('processes', 'seatbelt', 'a process could be started');
   if (lane === 'expert' && hasSeccomp) return forks <= 0 ? enforced('seccomp') : absent('processes', 'seccomp', 'a process could be started');
   if (cgroup?.processes === true) {
     return forks < test.forkLimit + 4 ? enforced(group ?? 'cgroup') : absent('processes', group ?? 'cgroup', 'the self-test passed the limit');
@@ -67,9 +87,11 @@ function judgeProcesses({ test, cgroup, lane, hasSeccomp }: JudgeFacts, group: s
   return { ...degraded('processes', 'NPROC, 20 ms poll', 'no process controller, so the host watches'), overshoot: 'what starts within 20 ms' };
 }
 
-function judgeKill({ test, backend }: JudgeFacts): Guard {
-  const by = backend === 'bwrap' ? 'pid namespace' : 'launcher';
+function judgeKill({ test, backend, lane, platform }: JudgeFacts): Guard {
+  const by = backend === 'bwrap' ? 'pid namespace' : platform === 'win32' ? 'job' : 'launcher';
   if (test.kill.survivors > 0 || test.daemon.beatsAfterKill) return absent('kill_tree', by, 'a daemon outlived the kill');
+  // What cannot start a process is its whole tree.
+  if (lane === 'expert' && platform === 'darwin' && test.answer.forks <= 0) return enforced('no second process');
   return test.kill.proven ? enforced(by) : degraded('kill_tree', by, 'nothing proves that the tree is empty');
 }
 

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { LaneLimits } from './guard-contract.ts';
 
 const LONGEST_LINE = 65_536;

@@ -22,6 +22,8 @@ export interface ProbeParts {
   search: PythonSearch;
   bootId: string;
   isFresh: boolean;
+  /** True when the operator asked for a list of hosts, which needs a filter that is not there. */
+  wantsHosts: boolean;
   clock: Clock;
   ids: Ids;
   log: Log;
@@ -31,6 +33,8 @@ export interface ProbeParts {
 /** What Python or the C library may add to the environment by themselves. */
 const ADDED_NAMES = ['LC_CTYPE', 'PWD', 'SHLVL', '_', '__CF_USER_TEXT_ENCODING', 'OLDPWD'];
 
+const HOSTS_MISSING = 'the network stays off: a list of allowed hosts cannot be enforced here';
+
 /** The report: from the cache while nothing it depends on has changed, else from a new self-test. */
 export async function probeCapabilities(parts: ProbeParts): Promise<CapabilityReport> {
   const { search } = parts;
@@ -39,13 +43,20 @@ export async function probeCapabilities(parts: ProbeParts): Promise<CapabilityRe
   const cgroups = 'missing' in parts.cgroups ? parts.cgroups.missing : `v${parts.cgroups.version}`;
   const key = capabilityKey({ machine: parts.machine, runtime: search.runtime, bootId: parts.bootId, cgroups });
   const known = parts.isFresh ? null : readCapabilities(file, key);
-  if (known !== null) return known;
+  if (known !== null) return withNetworkWarning(known, parts.wantsHosts);
   const start = parts.clock.monotonicMs();
   const [expert, user] = await Promise.all([testLane(parts, 'expert', search.runtime), testLane(parts, 'user', search.runtime)]);
   // The notebook lane runs in the user lane's guards.
   const made = report(parts, start, (lane) => (lane === 'expert' ? expert : user));
   writeCapabilities(file, key, made);
-  return made;
+  return withNetworkWarning(made, parts.wantsHosts);
+}
+
+/** Code gets less than was asked for, never more; the lanes say so. */
+function withNetworkWarning(made: CapabilityReport, wantsHosts: boolean): CapabilityReport {
+  if (!wantsHosts) return made;
+  const warn = (lane: LaneCapability): LaneCapability => ({ ...lane, warnings: [HOSTS_MISSING, ...lane.warnings] });
+  return { ...made, lanes: { ...made.lanes, user: warn(made.lanes.user), notebook: warn(made.lanes.notebook) } };
 }
 
 /** Backends of a system, the strongest first. */
@@ -93,7 +104,7 @@ async function testBackend(parts: ProbeParts, how: { lane: Lane; backend: Backen
       spawn: (request) => parts.spawn({ request, backend, runtime, guards, warnings: [] }),
     }, lane);
     return describeLane(lane, backend, judgeGuards({
-      lane, backend, test, hasSeccomp,
+      platform: machine.platform, lane, backend, test, hasSeccomp,
       cgroup: group === null ? null : { version: group.version, ...group.controllers }, environmentNames: environmentNames(lane, machine),
     }));
   } finally {

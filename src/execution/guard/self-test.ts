@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Ids } from '../../config/index.ts';
 import type { Lane } from '../../contracts/index.ts';
 import type { ExitFacts, GuardedChild, KillFacts, LaneLimits, SpawnRequest } from './guard-contract.ts';

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Lane } from '../../contracts/index.ts';
 import { encodeBpf } from './bpf.ts';
@@ -90,7 +90,8 @@ function sandboxed(facts: PlanFacts, environment: Record<string, string>, python
   const { machine, workspace } = facts;
   if (facts.backend === 'seatbelt') {
     const plan = seatbeltPlan({
-      lane: facts.lane, python: facts.runtime.executable, runtimeRoots: facts.runtime.roots, sidecarRt: facts.sidecarRt,
+      // The kernel compares with the file itself, not with a link to it.
+      lane: facts.lane, python: realpathSync(facts.runtime.executable), runtimeRoots: facts.runtime.roots, sidecarRt: facts.sidecarRt,
       workspace: workspace.folder, runFolder: facts.runFolder, home: workspace.home, packages: workspace.packages,
     });
     return seatbeltCommand(plan, python);

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import type { Clock, Ids, Log } from '../../config/index.ts';
@@ -50,6 +50,7 @@ function groupLimits(limits: LaneLimits, hasLauncher: boolean): { memoryBytes: n
 
 /** Starts a child under a backend. What was made for it is removed again when the start fails. */
 export async function startChild(parts: StarterParts, order: StartOrder): Promise<GuardedProcess> {
+  if (!existsSync(order.runtime.executable)) throw new GuardUnavailable('python_unavailable', 'the Python of the last test is gone');
   const id = parts.ids.secret(9);
   const workspace = realFolders(order.request.workspace);
   const runFolder = realpathSync(createRunFolder(parts.stateDir, id));

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { explainStartFailure } from '../guard/index.ts';
 import type { ExecutionGuard, GuardedChild, LaneLimits, StartFailure, WorkspaceSpec } from '../guard/index.ts';
 import type { Lane } from '../../contracts/index.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { HINTS } from './worker-contract.ts';
 import type { Hint, Trailer } from './worker-contract.ts';
 

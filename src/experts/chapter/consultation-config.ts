@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { BindingRuleSchema, EXPERT_ID_PATTERN } from '../../contracts/index.ts';
 import type { BindingRule } from '../../contracts/index.ts';
 import { isRecord, readYamlData } from '../../content/index.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { BlockerTypeSchema, ExpertIdSchema, languageOf } from '../../contracts/index.ts';
 import type { Language, SessionState } from '../../contracts/index.ts';
 
@@ -94,4 +94,26 @@ export function requestOf({ trigger, fileName }: FiredTrigger, facts: { taskId: 
       ...(trigger.task_requirements === undefined ? {} : { task_requirements: trigger.task_requirements }),
     },
   };
+}
+
+const SCENARIOS: readonly { scenario_id: string; output_type: string; cause: { on: 'new_upload' } | { on: 'checkpoint' } | { on: 'blocker'; in: ['core_concept'] | ['core_implementation'] } }[] = [
+  { scenario_id: 'dataset_suitability_check', output_type: 'suitability_judgment', cause: { on: 'new_upload' } },
+  { scenario_id: 'concept_clarification', output_type: 'concept_explanation', cause: { on: 'blocker', in: ['core_concept'] } },
+  { scenario_id: 'error_diagnosis', output_type: 'error_diagnosis', cause: { on: 'blocker', in: ['core_implementation'] } },
+  { scenario_id: 'progress_validation', output_type: 'validation_report', cause: { on: 'checkpoint' } },
+];
+
+/** Triggers that stand for the expert and scenario ids of `must_consult`; one that the chapter declares itself goes before. */
+export function impliedTriggers(mustConsult: readonly string[], declared: readonly Trigger[], experts: readonly { id: string; outputModes: readonly string[] }[]): Trigger[] {
+  return mustConsult.flatMap((line) => {
+    const own = experts.find(({ id }) => id === line);
+    const scenario = own === undefined
+      ? SCENARIOS.find(({ scenario_id: id }) => id === line)
+      : SCENARIOS.find(({ output_type: type }) => own.outputModes.includes(type));
+    const expert = own ?? experts.find(({ outputModes }) => scenario !== undefined && outputModes.includes(scenario.output_type));
+    if (scenario === undefined || expert === undefined) return [];
+    const { cause, ...target } = scenario;
+    if (declared.some((trigger) => trigger.on === cause.on && trigger.expert_id === expert.id)) return [];
+    return [TriggerSchema.parse({ ...cause, ...target, expert_id: expert.id })];
+  });
 }

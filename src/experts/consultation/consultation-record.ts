@@ -64,6 +64,8 @@ export function recordFolder(expertWorkspace: string, consultationId: string): s
 /** The record of one consultation: a row and files. Each write is durable before it resolves. */
 export class ConsultationRecord {
   readonly folder: string;
+  /** What programs left in `out/`; set when the workspace closes. */
+  artifacts: readonly ExpertArtifact[] = [];
   private readonly deps: RecordDeps;
   private readonly start: RecordStart;
   private readonly startedAt: string;
@@ -93,7 +95,7 @@ export class ConsultationRecord {
     await mkdir(join(record.folder, 'skill_calls'), { recursive: true, mode: 0o700 });
     await record.write('request.json', start.request);
     await record.write('consulting_envelope.json', envelope);
-    await record.write('meta.json', record.meta('running', null, []));
+    await record.write('meta.json', record.meta('running', null));
     return record;
   }
 
@@ -123,15 +125,15 @@ export class ConsultationRecord {
   }
 
   /** Records the validated output. */
-  async answer(output: ExpertOutput, overridden: readonly string[]): Promise<void> {
+  async answer(output: ExpertOutput, { overridden, report }: { overridden: readonly string[]; report: Record<string, unknown> | null }): Promise<void> {
     await this.write(`expert_output_${this.start.envelope.expert_id}.json`, { ...output, ...(overridden.length === 0 ? {} : { facts_overridden: overridden }) });
-    this.update({ output, ...(overridden.length === 0 ? {} : { facts_overridden: overridden }) });
+    this.update({ output, report, ...(overridden.length === 0 ? {} : { facts_overridden: overridden }) });
   }
 
   /** Closes files, then the row. */
-  async close(end: { status: ConsultationStatus; reason: TerminationReason; artifacts: readonly ExpertArtifact[] }): Promise<void> {
-    await this.write('meta.json', this.meta(end.status, end.reason, end.artifacts));
-    this.body = { ...this.body, termination_reason: end.reason, artifacts: end.artifacts };
+  async close(end: { status: ConsultationStatus; reason: TerminationReason }): Promise<void> {
+    await this.write('meta.json', this.meta(end.status === 'answered' ? 'completed' : end.status, end.reason));
+    this.body = { ...this.body, termination_reason: end.reason, artifacts: this.artifacts };
     this.deps.store.consultations.update(this.key, { status: end.status, ended_at: this.deps.clock.now().toISOString(), body: this.body });
   }
 
@@ -144,13 +146,13 @@ export class ConsultationRecord {
     this.deps.store.consultations.update(this.key, { body: this.body });
   }
 
-  private meta(status: ConsultationStatus, reason: TerminationReason | null, artifacts: readonly ExpertArtifact[]): ConsultationMeta {
+  private meta(status: ConsultationStatus, reason: TerminationReason | null): ConsultationMeta {
     const { envelope } = this.start;
     return {
       consultation_id: envelope.consultation_id, user_turn_index: envelope.user_turn_index, scenario_id: envelope.scenario_id,
       experts_involved: [envelope.expert_id], total_rounds: 1, start_timestamp: this.startedAt,
       end_timestamp: reason === null ? null : this.deps.clock.now().toISOString(), termination_reason: reason,
-      binding: envelope.expected_output_template.binding, status, artifacts,
+      binding: envelope.expected_output_template.binding, status, artifacts: this.artifacts,
     };
   }
 

@@ -17,7 +17,7 @@ const FACT_FIELDS = ['row_count', 'duplicate_rows', 'overall_missing_rate', 'is_
 export type ReportBody = Omit<ExpertReport, 'report_id' | 'consultation_id' | 'user_turn_index' | 'expert_id' | 'created_at'>;
 
 /** Writes a report without a model. */
-export function createReport(row: ConsultationRow, facts: { rules: readonly BindingRule[]; related: readonly string[] }): ReportBody | null {
+export function createReport(row: Pick<ConsultationRow, 'expert_id' | 'body'>, facts: { rules: readonly BindingRule[]; related: readonly string[] }): ReportBody | null {
   const { output, envelope, executions, language } = row.body;
   if (!isRecord(output) || !isRecord(envelope)) return null;
   const bound = firedRules(facts.rules, { expert_id: row.expert_id, output });

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ExpertIdSchema, clipCodePoints, languageOf } from '../../contracts/index.ts';
 import type { Language } from '../../contracts/index.ts';
 import { TaskRequirementsSchema } from '../tools/tool-definitions.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { clipCodePoints } from '../../contracts/index.ts';
 
 const MAX_OBJECT_BYTES = 16 * 1024;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { EXPERT_ID_PATTERN } from '../../contracts/index.ts';
 
 const NAME = /^[a-z][a-z0-9_-]{1,63}$/;

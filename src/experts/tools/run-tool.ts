@@ -1,6 +1,6 @@
 import { bendToShape } from '../outputs/bend-to-shape.ts';
 import type { ExpertPackage } from '../registry/load-package.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import { runDataTool, runPython } from './lane-tools.ts';
 import type { LaneContext } from './lane-tools.ts';
 import { listFiles, readDocument, readTextFile } from './read-tools.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ToolDefinition } from '../../models/index.ts';
 import { outputShape } from '../outputs/output-schemas.ts';
 import type { ToolName } from './tool-names.ts';
@@ -80,5 +80,5 @@ function inputSchemaOf(name: ToolName, outputType: string): object {
   const { $schema: _schema, ...schema } = z.toJSONSchema(TOOL_INPUTS[name], { io: 'input', unrepresentable: 'any' });
   if (name !== 'check_suitability') return schema;
   const { $schema: _inner, ...requirements } = z.toJSONSchema(TaskRequirementsSchema, { io: 'input' });
-  return { ...schema, properties: { ...(schema.properties ?? {}), task_requirements: requirements } };
+  return { ...schema, properties: { ...schema.properties, task_requirements: requirements } };
 }

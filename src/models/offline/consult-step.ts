@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ModelRequest, OfflineHints, ToolCall } from '../port.ts';
 import { say } from './wordings.ts';
 

@@ -1,5 +1,5 @@
 import { parseDocument } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { PromptContract } from './catalogue.ts';
 import { namesOf, parseTemplate, type TemplateNode } from './template.ts';
 

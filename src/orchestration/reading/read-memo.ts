@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MemoPatchProposalSchema, type MemoPatchProposal } from '../state/index.ts';
 import { type CoercionLog, createCoercionLog, hasForbiddenMarkup } from './coerce.ts';
 import { createPartReader, type Reading, readingOf } from './reading.ts';

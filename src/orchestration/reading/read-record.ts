@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type CompanionRecord, TeachingModeSchema, clipCodePoints } from '../../contracts/index.ts';
 import { createCoercionLog } from './coerce.ts';
 import { createPartReader, type Reading, readingOf } from './reading.ts';

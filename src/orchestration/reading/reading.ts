@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type CoercionLog, createCoercionLog } from './coerce.ts';
 import { coerceShape, type Shape } from './coerce-shape.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   ErrorTypeSchema, EXPERT_ID_PATTERN, HelperScopeSchema, LockUntilSchema, ProgressDeltaSchema, clipCodePoints,
 } from '../../contracts/index.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { InstructionPacket, Judgement, SessionState, TurnKind } from '../../contracts/index.ts';
 import { foldText } from './fold-text.ts';
 import { extOf } from './task-states.ts';

@@ -106,7 +106,7 @@ export class CellOutputs {
     const displayId = displayIdOf(content);
     if (displayId !== null) this.#displays.add(displayId, output);
     this.#outputs.push(output);
-    this.#onChange({ output });
+    this.#onChange(displayId === null ? { output } : { output, display_id: displayId });
   }
 
   #update(content: JsonObject): void {

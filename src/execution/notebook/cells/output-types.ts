@@ -9,7 +9,7 @@ export type CellOutput = StreamOutput | RichOutput | ErrorOutput;
 
 /** What a reader of a running cell is told. */
 export type CellChange =
-  | { output: CellOutput }
+  | { output: CellOutput; display_id?: string }
   | { clear: true; wait: boolean }
   | { update: true; display_id: string; output: { data: JsonObject; metadata: JsonObject } };
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { FrameError } from './frame-codec.ts';
 
 const count = z.int().nonnegative();

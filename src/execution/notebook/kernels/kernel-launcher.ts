@@ -13,8 +13,18 @@ import { KernelPool } from './kernel-pool.ts';
 const MIB = 1024 * 1024;
 const POOL_MB = 512;
 const CAPS = { text_bytes: 8 * MIB, rich_bytes: 32 * MIB, message_bytes: 8 * MIB } as const;
-/** Import cost that a first cell should not pay; silent when a module is missing or broken. */
-const WARM_UP = 'try:\n    import numpy as _n, pandas as _p\nexcept Exception:\n    pass\nfinally:\n    globals().pop("_n", None); globals().pop("_p", None)';
+const USUAL = ['numpy', 'pandas'] as const;
+
+/** Silent code that pays the import cost before the first cell; a module that is missing or broken is passed over. */
+function warmUp(modules: readonly string[]): string[] {
+  if (modules.length === 0) return [];
+  return [`def _warm(names):
+    for name in names:
+        try: __import__(name)
+        except Exception: pass
+_warm(${JSON.stringify(modules)})
+del _warm`];
+}
 
 /** Starts kernel processes in sessions and scratch folders, from spares where there are some. */
 export class KernelLauncher {
@@ -25,7 +35,7 @@ export class KernelLauncher {
     this.#deps = deps;
     this.pool = new KernelPool({
       poolMb: deps.config.execution.poolMb ?? Math.min(POOL_MB, Math.floor(totalmem() / MIB / 10)), clock: deps.clock, log: deps.log,
-      start: async (sessionId, signal) => await this.#start(await this.#workspaceOf(sessionId), signal),
+      start: async (sessionId, signal, isSpare) => await this.#start(await this.#workspaceOf(sessionId), signal, isSpare),
     });
   }
 
@@ -40,7 +50,7 @@ export class KernelLauncher {
   async inScratch(id: string, signal: AbortSignal): Promise<KernelConnection> {
     const folder = this.#scratchOf(id);
     await mkdir(join(folder, 'workspace'), { recursive: true, mode: 0o700 });
-    return await this.#start({ folder: join(folder, 'workspace'), home: join(folder, 'home'), packages: null, sessionId: `scratch-${id}` }, signal);
+    return await this.#start({ folder: join(folder, 'workspace'), home: join(folder, 'home'), packages: null, sessionId: `scratch-${id}` }, signal, false);
   }
 
   async removeScratch(id: string): Promise<void> {
@@ -53,11 +63,13 @@ export class KernelLauncher {
     await copyDatasets(this.#deps, { sessionId, uploads: folders.uploads, workspace: folders.workspace });
   }
 
-  async #start(workspace: WorkspaceSpec, signal: AbortSignal): Promise<KernelConnection> {
+  /** A spare has time to import what cells usually need; a kernel that somebody waits for has not. */
+  async #start(workspace: WorkspaceSpec, signal: AbortSignal, isSpare: boolean): Promise<KernelConnection> {
     const { guard, ids, config } = this.#deps;
     const search = await guard.python();
     if (!search.found) throw new SidecarError('EXECUTION_UNAVAILABLE', search.reason, { detail: search.reason, retryAfterSeconds: 60 });
-    const init = config.execution.preload === 'none' ? [] : [WARM_UP];
+    const { preload } = config.execution;
+    const init = isSpare ? warmUp(preload === 'auto' ? USUAL : preload) : [];
     return await startPipeKernel({ id: ids.uuid(), guard, workspace, signal, init, caps: CAPS });
   }
 

@@ -9,7 +9,7 @@ const MAX_AGE_MS = 6 * 3_600_000;
 export interface KernelPoolOptions {
   /** 0 = no pool. */
   poolMb: number;
-  start(sessionId: string, signal: AbortSignal): Promise<KernelConnection>;
+  start(sessionId: string, signal: AbortSignal, isSpare: boolean): Promise<KernelConnection>;
   clock: Clock;
   log: Log;
 }
@@ -36,7 +36,7 @@ export class KernelPool {
       if (await spare.connection.ping(PROBE_MS)) return spare.connection;
       await spare.connection.kill('worker_lost', 'silent');
     }
-    return await this.#options.start(sessionId, AbortSignal.any([signal, this.#stop.signal]));
+    return await this.#options.start(sessionId, AbortSignal.any([signal, this.#stop.signal]), false);
   }
 
   /** Makes a spare in the background, one at a time. */
@@ -72,7 +72,7 @@ export class KernelPool {
   async #fill(sessionId: string, room: number): Promise<void> {
     if (!this.#wanted.has(sessionId) || this.#stop.signal.aborted) return;
     try {
-      const connection = await this.#options.start(sessionId, this.#stop.signal);
+      const connection = await this.#options.start(sessionId, this.#stop.signal, true);
       if (!this.#wanted.has(sessionId) || this.#stop.signal.aborted) return void await connection.kill('cancelled', 'not needed');
       const now = this.#options.clock.monotonicMs();
       this.#spares.set(sessionId, { connection, sinceMs: now, usedMs: now });

@@ -1,0 +1,153 @@
+import { join } from 'node:path';
+import type { BindingRule, SessionState } from '../contracts/index.ts';
+import type { SessionContent } from '../content/index.ts';
+import type { SessionRow } from '../store/index.ts';
+import { ruleWords } from './chapter/rule-words.ts';
+import { TriggerLog } from './chapter/trigger-log.ts';
+import { findTrigger, impliedTriggers, requestOf } from './chapter/triggers.ts';
+import { checkRequest } from './consultation/check-request.ts';
+import { holdConsultation } from './consultation/hold-consultation.ts';
+import { abandonConsultation, isLeftOver } from './consultation/leftovers.ts';
+import { reportId } from './consultation/expert-report.ts';
+import { ReportFiles } from './consultation/report-files.ts';
+import { Slots } from './consultation/slots.ts';
+import type { ConsultantDeps, ConsultationOutcome, ConsultingTurn } from './consultant-deps.ts';
+import { LaneStatus } from './lane-status.ts';
+import { ChapterConsultations, SessionExperts, effectiveTools, possibleOutputs } from './session-experts.ts';
+import { listSessionFiles } from './tools/session-files.ts';
+import type { ExpertRequest } from './consultation/request.ts';
+import { isRecord } from '../content/index.ts';
+
+/** An expert as the planner hears of it. */
+export interface ExpertOffer { id: string; description: string; outputModes: readonly string[] }
+
+/** What triggers look at; `newUploads` are names of the learner's files that are new in this turn. */
+export interface TriggerQuestion {
+  session: SessionRow;
+  content: SessionContent;
+  state: SessionState;
+  newUploads: readonly string[];
+  judgement: { checkpoint: boolean; blocker: string };
+}
+
+/** The experts of sessions and their consultations. */
+export interface ExpertConsultant {
+  /** Reads the session's packages anew; awaited once at the start of each turn. Never rejects but for the signal. */
+  prepare(session: SessionRow, signal: AbortSignal): Promise<void>;
+  /** Experts that may be asked in this chapter and can run here. */
+  expertsFor(session: SessionRow, content: SessionContent): ExpertOffer[];
+  /** The chapter's rules: in words, as binding rules, and as the number of consultations per turn. */
+  rulesFor(content: SessionContent): { texts: string[]; binding: BindingRule[]; roundsPerTurn: number };
+  /** The request of a trigger that fires in this turn, once per cause. */
+  triggeredRequest(question: TriggerQuestion): ExpertRequest | null;
+  /** Holds one consultation; emits start and progress. Throws only when the turn was aborted. */
+  consult(request: unknown, turn: ConsultingTurn, round: number): Promise<ConsultationOutcome>;
+  /** Inside the commit of a turn: its answered consultations become reports. */
+  commit(turnId: string): void;
+  /** After a start: consultations that an earlier process left running are closed as aborted. */
+  recover(): void;
+  /** Resolves when the files of all reports are written. */
+  settled(): Promise<void>;
+}
+
+const CONSULTATIONS_AT_ONCE = 2;
+
+/** Makes the consultant. It keeps only what was read of packages, chapters and causes. */
+export function createConsultant(deps: ConsultantDeps): ExpertConsultant {
+  const { store } = deps;
+  const experts = new SessionExperts(deps);
+  const chapters = new ChapterConsultations();
+  const slots = new Slots(CONSULTATIONS_AT_ONCE);
+  const lane = new LaneStatus(deps.runner);
+  const triggers = new TriggerLog(deps);
+  const reports = new ReportFiles({ store, log: deps.log, folderOf: (sessionId) => join(deps.sessionsDir, sessionId) });
+  const refresh = async (session: SessionRow, signal: AbortSignal): Promise<void> => {
+    await experts.refresh(session, signal).catch((error: unknown) => {
+      signal.throwIfAborted();
+      deps.log.warn({ error, sessionId: session.session_id }, 'the expert packages of a session could not be read');
+    });
+  };
+  const offers = (sessionId: string, content: SessionContent): ExpertOffer[] => {
+    const { experts: known } = experts.known(sessionId);
+    return chapters.of(content).experts.flatMap((id) => {
+      const expert = known.get(id);
+      const outputModes = expert === undefined ? [] : possibleOutputs(expert, lane.isAvailable);
+      return expert === undefined || outputModes.length === 0 ? [] : [{ id, description: expert.description, outputModes }];
+    });
+  };
+
+  return {
+    prepare: async (session, signal) => {
+      void lane.ask();
+      await refresh(session, signal);
+      for (const row of store.consultations.list(session.session_id)) if (isLeftOver(row, store)) abandonConsultation(deps, row);
+    },
+    expertsFor: (session, content) => offers(session.session_id, content),
+    rulesFor: (content) => {
+      const chapter = chapters.of(content);
+      return { texts: ruleWords(chapter), binding: [...chapter.rules], roundsPerTurn: chapter.roundsPerTurn };
+    },
+    triggeredRequest: ({ session, content, state, newUploads, judgement }) => {
+      const chapter = chapters.of(content);
+      const usable = offers(session.session_id, content);
+      const all = [...chapter.triggers, ...impliedTriggers(chapter.mustConsult, chapter.triggers, usable)];
+      const files = new Map(store.files.list(session.session_id, 'upload').map((file) => [file.name, file.sha256]));
+      const uploads = newUploads.map((name) => ({ name, sha256: files.get(name) ?? null }));
+      const possible = all.filter(({ expert_id: id, output_type: type }) => usable.some((offer) => offer.id === id && offer.outputModes.includes(type)));
+      const fired = findTrigger(possible, { state, uploads, judgement }, triggers.lookup(session.session_id));
+      triggers.propose(session.session_id, fired?.cause ?? null);
+      return fired === null ? null : requestOf(fired, { taskId: state.current_subtask_id, language: session.language });
+    },
+    consult: async (request, turn, round) => {
+      const { session, content, signal } = turn;
+      await refresh(session, signal);
+      const [isLaneAvailable, files] = await Promise.all([lane.ask(), listSessionFiles(store, session.session_id, join(deps.sessionsDir, session.session_id))]);
+      signal.throwIfAborted();
+      const chapter = chapters.of(content);
+      const heldInTurn = Math.max(store.consultations.ofTurn(turn.turnId).length, round - 1);
+      const checked = checkRequest(request, {
+        registry: experts.known(session.session_id), chapter, files, heldInTurn, isLaneAvailable, hasBudget: hasBudget(deps, turn.turnId),
+      });
+      if (checked.kind === 'denied') return { kind: 'denied', code: checked.code, expertId: expertIdOf(request) };
+      const consultationId = store.consultations.mintId(session.session_id);
+      return await holdConsultation(deps, {
+        consultationId, ...checked, chapter, files, tools: effectiveTools(checked.expert, isLaneAvailable), round: heldInTurn + 1, turn, slots,
+      });
+    },
+    commit: (turnId) => {
+      triggers.commit(turnId);
+      const sessionId = commitReports(deps, turnId);
+      if (sessionId !== null) reports.refresh(sessionId);
+    },
+    recover: () => {
+      for (const row of store.consultations.open()) abandonConsultation(deps, row);
+    },
+    settled: async () => await reports.settled(),
+  };
+}
+
+function expertIdOf(request: unknown): string {
+  const id = isRecord(request) ? request['expert_id'] : null;
+  return typeof id === 'string' ? id.slice(0, 64) : '';
+}
+
+function hasBudget({ store, turnTokenLimit }: ConsultantDeps, turnId: string): boolean {
+  const used = store.ledger.ofTurn(turnId).reduce((sum, { usage }) => sum + usage.input_tokens + usage.output_tokens, 0);
+  return used < turnTokenLimit;
+}
+
+/** The session whose reports changed, or null. Runs inside the turn's transaction. */
+function commitReports({ store, clock }: ConsultantDeps, turnId: string): string | null {
+  const answered = store.consultations.ofTurn(turnId).filter(({ status }) => status === 'answered');
+  const createdAt = clock.now().toISOString();
+  for (const [index, row] of answered.entries()) {
+    store.consultations.update({ sessionId: row.session_id, consultationId: row.consultation_id }, { status: 'completed' });
+    const { report } = row.body;
+    if (!isRecord(report)) continue;
+    store.expertReports.insert({
+      session_id: row.session_id, report_id: reportId(row.turn_index, index + 1), consultation_id: row.consultation_id, turn_index: row.turn_index,
+      expert_id: row.expert_id, created_at: createdAt, body: report,
+    });
+  }
+  return answered[0]?.session_id ?? null;
+}
