@@ -19,6 +19,15 @@ const WAIT_MS = 30_000;
 const POLL_MS = 100;
 const MESSAGES = ['How do I load the table?', 'I ran this:\n```python\nweather = pd.read_csv("weather_station.csv")\nprint(weather.shape)\n```\nand it printed (122, 6)'];
 
+const PROGRAM_TEXT = `import pandas as pd
+import matplotlib.pyplot as plt
+
+weather = pd.read_csv("weather_station.csv")
+print(weather.shape)
+weather.plot(x="date", y=["temp_min", "temp_max"])
+plt.show()
+`;
+
 const { values: options } = parseArgs({
   options: { out: { type: 'string', default: join(root, 'docs', 'images', 'workbench.png') }, dark: { type: 'boolean', default: false }, tab: { type: 'string', default: 'report' } },
 });
@@ -86,6 +95,13 @@ function pageOf({ call }) {
   return { evaluate, until };
 }
 
+/** Runs the sample program; without a Python runtime the picture shows what the page says then. */
+async function runCode({ evaluate, until }) {
+  await evaluate(`(() => { document.querySelector('#panel-code textarea.code-field').value = ${JSON.stringify(PROGRAM_TEXT)};
+    document.querySelector('#panel-code button.primary').click(); })()`);
+  await until(`document.querySelector('#panel-code .callout') || [...document.querySelectorAll('#panel-code .figure')].some((image) => image.naturalWidth > 0)`);
+}
+
 /** A short session: the greeting, a question, and an attempt that works. */
 async function walkThrough({ evaluate, until }) {
   const turns = (count) => until(`document.querySelectorAll('.turn').length === ${count} && document.querySelector('.message.live') === null && !document.querySelector('#send').hidden`);
@@ -98,6 +114,7 @@ async function walkThrough({ evaluate, until }) {
     await turns(index + 2);
   }
   await evaluate(`document.querySelector('#tab-${options.tab}').click(); document.activeElement.blur()`);
+  if (options.tab === 'code') await runCode({ evaluate, until });
   await until(`!document.querySelector('#panel-report').textContent.includes('appears after')`);
   await new Promise((resolve) => { setTimeout(resolve, 5 * POLL_MS); });
 }

@@ -8,6 +8,13 @@ const OUTCOMES = {
   ok: 'Finished', error: 'Ended with an error', timeout: 'Took too long', cancelled: 'Stopped', memory_limit: 'Needed too much memory',
   output_limit: 'Printed too much', start_failed: 'Could not start',
 };
+const HINTS = {
+  no_input: 'The program asked for input; give it below “Time, input, arguments”.', shadowed_module: 'A file of yours has the name of a library and hides it.',
+  missing_package: 'This package is not part of the installed Python.', network_off: 'Programs have no network here.',
+  outside_workspace: 'Programs can use the files of the workspace only.', figure_not_shown: 'A figure was drawn but not shown: call plt.show().',
+  encoding: 'A file is not in the encoding that it was read with.', memory: 'It needed much memory: work on fewer rows or columns at a time.',
+  dev_stdout: 'Print instead of opening /dev/stdout.',
+};
 const RESUME_TRIES = 5;
 const RESUME_MS = 500;
 
@@ -166,7 +173,7 @@ export class CodePanel {
     if (printed === '') this.#output.append(result.stdout, h('span', { class: 'stderr' }, result.stderr));
     this.#output.hidden = this.#output.textContent === '';
     const facts = [`${OUTCOMES[result.outcome] ?? result.outcome}`, `code ${result.returncode}`, `${result.execution_time_ms} ms`, typeof result.start === 'string' ? `${result.start} start` : null];
-    const notes = [result.message, ...(result.hints ?? []), ...(result.warnings ?? [])].filter((note) => typeof note === 'string' && note !== '');
+    const notes = [result.message, ...(result.hints ?? []).map((hint) => HINTS[hint] ?? hint), ...(result.warnings ?? [])].filter((note) => typeof note === 'string' && note !== '');
     fill(this.#result,
       h('div', { class: `row wrap result ${result.success ? 'good' : 'bad'}` }, h('strong', { class: 'grow' }, facts.filter((fact) => fact !== null).join(' · ')),
         button('Put into the chat', () => this.#hooks.onShare(this.#shareText(result)), { class: 'quiet' })),

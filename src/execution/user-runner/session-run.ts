@@ -2,7 +2,7 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Language, RunAnswer, RunRequest } from '../../contracts/index.ts';
 import type { ExecutionRow } from '../../store/index.ts';
-import { laneLimits } from '../guard/index.ts';
+import { laneCaps, laneLimits } from '../guard/index.ts';
 import type { LaneLimits } from '../guard/index.ts';
 import {
   choosePreload, collectArtifacts, copyDatasets, describeNoStart, hidesPreload, hintFor, pruneFigures, runOnWorker, takeSnapshot, toRunNote,
@@ -13,7 +13,6 @@ import type { SessionImports } from './session-imports.ts';
 import type { LaneFolders, UserRunnerDeps } from './user-runner-contract.ts';
 
 const MIB = 1024 * 1024;
-const MAX_MEMORY_MB = 16_384;
 
 /** A run that was accepted: everything that can be refused has been checked. */
 export interface RunPlan {
@@ -45,7 +44,7 @@ export async function runInSession(context: SessionRunContext, plan: RunPlan, wa
   let report = describeNoStart('worker_lost', { detail: '', language: plan.language });
   let start: 'warm' | 'cold' | null = null;
   let artifacts: Artifact[] = [];
-  const warnings = limits.isLowered ? [warningFor('memory_lowered', limits.lane.memoryBytes / MIB, plan.language)] : [];
+  const warnings = limits.isLowered ? [warningFor('memory_lowered', Math.floor(limits.lane.memoryBytes / MIB), plan.language)] : [];
   try {
     const folders = await context.foldersOf(plan.sessionId);
     await copyDatasets({ store, clock }, { sessionId: plan.sessionId, uploads: folders.uploads, workspace: folders.workspace });
@@ -71,7 +70,7 @@ function agreeOnLimits(request: RunRequest): AgreedLimits {
   const lane = laneLimits('user', { memoryBytes: totalmem() });
   const wallMs = Math.round(request.timeout_seconds * 1000);
   const wished = (request.memory_limit_mb ?? lane.memoryBytes / MIB) * MIB;
-  const most = Math.min(MAX_MEMORY_MB, Math.floor((totalmem() / MIB) * 0.75)) * MIB;
+  const most = laneCaps('user', { memoryBytes: totalmem() }).memoryBytes;
   return { wallMs, lane: { ...lane, memoryBytes: Math.min(wished, most), cpuMs: 2 * wallMs }, isLowered: wished > most };
 }
 

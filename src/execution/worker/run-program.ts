@@ -50,10 +50,10 @@ export async function runProgram(tools: RunTools, worker: ReadyWorker, { job, ho
 /** Sends the job; a worker that died before it could take it shows itself by a refused write. */
 function sendJob({ child }: ReadyWorker, job: WorkerJob, secret: string): { isRefused(): boolean } {
   let isRefused = false;
-  child.arm(job.limits);
+  const limits = child.arm(job.limits);
   const separator = child.guest.workspace.includes('\\') ? '\\' : '/';
   child.stdin.write(encodeWorkerFrame({
-    run: job.executionId, secret, code: job.code, path: job.path, argv: job.argv, stdin: job.stdin, limits: job.limits, seed: job.seed,
+    run: job.executionId, secret, code: job.code, path: job.path, argv: job.argv, stdin: job.stdin, limits, seed: job.seed,
     network_off: job.isNetworkOff && child.guards.network === 'enforced',
     figures_dir: job.keepsFigures ? [child.guest.workspace, '.figures', job.executionId].join(separator) : null,
   }), (error) => { isRefused = error !== null && error !== undefined; });

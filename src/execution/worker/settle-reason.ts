@@ -29,6 +29,8 @@ function settleExit({ exit, trailer, isOutputCut }: EndFacts): Settled {
   const code = exit.code ?? -1;
   if (code >= NTSTATUS_ERROR) return { reason: 'crashed', returncode: code | 0, signal: `0x${code.toString(16).toUpperCase()}` };
   if (code === 0) return { reason: isOutputCut ? 'output_limit' : 'ok', returncode: 0, signal: null };
+  // Children that fork on can write the worker's last words to pieces; the system's own count still tells.
+  if (trailer === null && (exit.refusedForks ?? 0) > 0) return { reason: 'process_limit', returncode: code, signal: null };
   const isBelieved = trailer !== null && trailer.exit_code === code && trailer.reason !== 'ok';
   return { reason: isBelieved ? trailer.reason : 'exit', returncode: code, signal: null };
 }

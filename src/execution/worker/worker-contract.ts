@@ -76,7 +76,7 @@ export interface RunReport {
 export interface EndFacts {
   stopped: 'cancelled' | 'timeout' | 'ceiling' | null;
   limit: LimitHit | null;
-  exit: Pick<ExitFacts, 'code' | 'killed'>;
+  exit: Pick<ExitFacts, 'code' | 'killed' | 'refusedForks'>;
   /** Signal that ended the program, counted only without a trailer that agrees with the exit status. */
   signal: NodeJS.Signals | null;
   trailer: Trailer | null;

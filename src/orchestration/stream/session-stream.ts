@@ -42,9 +42,9 @@ export class SessionStream {
     return { session_id: this.sessionId, generation: this.generation, sequence: this.sequence, turn_id: turnId, frame: text, terminal };
   }
 
-  /** Frames of a turn that are not in the store yet, as rows; marks them as saved. */
-  takeUnsaved(turnId: string): FrameRow[] {
-    const fresh = this.#kept.filter((frame) => frame.turnId === turnId && !frame.saved);
+  /** Frames of a turn and of the session that are not in the store yet, as rows; marks them as saved. */
+  takeUnsaved(turnId: string | null): FrameRow[] {
+    const fresh = this.#kept.filter((frame) => (frame.turnId === turnId || frame.turnId === null) && !frame.saved);
     for (const frame of fresh) frame.saved = true;
     return fresh.map((frame) => ({
       session_id: this.sessionId, generation: frame.generation, sequence: frame.sequence, turn_id: frame.turnId, frame: frame.text,

@@ -68,7 +68,7 @@ it('resumes behind any frame of the last turns with everything after it, once an
   bench.turn('c');
   bench.begin('d');
   bench.hub.emit('s1', 'd', chunk('d'));
-  bench.hub.emit('s1', null, late(2)); // stored at once, in the middle of frames that are not
+  bench.hub.emit('s1', null, late(2));
   bench.hub.emit('s1', 'd', chunk('e'));
 
   const all = await taken(live);
@@ -84,11 +84,14 @@ it('resumes behind a committed turn in the next process, with a new generation',
   await using bench = await openBench();
   bench.turn('a');
   bench.begin('lost');
+  bench.hub.emit('s1', null, late(0));
   bench.restart();
   bench.turn('b');
 
   expect(await taken(bench.hub.follow('s1', '1.2'))).toEqual(['1.3 complete', '2.1 start', '2.2 companion_chunk', '2.3 complete']);
-  expect(await taken(bench.hub.follow('s1', '1.4'))).toEqual(['2.3 stream_reset']); // a frame of the turn that the crash erased
+  for (const id of ['1.4', '1.5']) { // frames of the turn that the crash erased, and in its midst
+    expect(await taken(bench.hub.follow('s1', id))).toEqual(['2.3 stream_reset']);
+  }
 });
 
 it.each(['x', '', '1.', '9.9', '-1.1', '1.1\n', 'ffff', '1.99999999999'])('answers the unknown id %j with a reset', async (id) => {
@@ -158,6 +161,16 @@ it.each([
 
   expect(frames).toHaveLength(1);
   expect(parseFrame(frames[0]!)).toMatchObject({ type, data: event });
+});
+
+it('keeps frames of the session that stand in a failed turn', async () => {
+  await using bench = await openBench();
+  bench.begin('a');
+  bench.hub.emit('s1', null, late(0));
+  bench.hub.emit('s1', 'a', { type: 'cancelled', turn_id: 'a' });
+  bench.restart();
+
+  expect(await taken(bench.hub.follow('s1', '1.2'))).toEqual([]);
 });
 
 it('gives frames back whose transaction failed', async () => {

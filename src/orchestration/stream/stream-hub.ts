@@ -45,8 +45,10 @@ class SessionStreamHub implements TurnStreamHub {
     const stream = this.#load(sessionId);
     if (stream.sequence === 0) this.#deps.store.sessions.setGeneration(sessionId, stream.generation);
     const row = stream.append(turnId, event);
-    if (turnId === null) this.#save([row]);
-    else if (this.#durableTurns.has(turnId)) this.#save(stream.takeUnsaved(turnId));
+    // A frame of the session between those of a running turn is as lasting as the turn: who saw it must hear of a crash.
+    const owner = turnId ?? stream.runningTurn;
+    if (owner === null || this.#durableTurns.has(owner)) this.#save(stream.takeUnsaved(owner));
+    else if (row.terminal) this.#save(stream.takeUnsaved(null));
     if (row.terminal && turnId !== null) this.#durableTurns.delete(turnId);
   }
 
