@@ -23,6 +23,7 @@ class GatedIOPubThread(IOPubThread):
     def send_multipart(self, *args, **kwargs):
         if threading.current_thread().name not in SERVICE_THREADS:
             self.gate.wait()
+        self.gate.published()
         super().send_multipart(*args, **kwargs)
 
 

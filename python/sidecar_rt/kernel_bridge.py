@@ -236,6 +236,8 @@ class Bridge:
                 received = socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
+            if channel == frames.IOPUB:
+                self._gate.received()
             parts = self._verified(received)
             if parts is not None:
                 self._pass_on(channel, parts)

@@ -11,6 +11,8 @@ from ipykernel.iostream import OutStream
 
 HIGH_BYTES = 4 * 1024 * 1024
 LOW_BYTES = 1024 * 1024
+HIGH_MESSAGES = 1000
+LOW_MESSAGES = 250
 GATE_STEP_S = 0.1
 TAIL_CHARS = 128 * 1024
 TAIL_FRAME_BYTES = 56 * 1024
@@ -20,34 +22,44 @@ DRAIN_S = 0.2
 
 
 class Gate:
-    """Holds writers back while more than the high mark is on its way to the host, until it falls below the low mark."""
+    """Holds writers back while too much is on its way: bytes to the host, or messages between ipykernel and the bridge."""
 
     def __init__(self):
         self._lock = threading.Lock()
         self._open = threading.Event()
         self._open.set()
         self.queued = 0
+        self._published = 0
 
     @property
     def is_open(self):
         return self._open.is_set()
 
     def add(self, size):
-        with self._lock:
-            self.queued += size
-            if self.queued > HIGH_BYTES:
-                self._open.clear()
+        self._change(size, 0)
 
     def remove(self, size):
-        with self._lock:
-            self.queued -= size
-            if self.queued < LOW_BYTES:
-                self._open.set()
+        self._change(-size, 0)
+
+    def published(self):
+        self._change(0, 1)
+
+    def received(self):
+        self._change(0, -1)
 
     def wait(self):
         """Interruptible: a KeyboardInterrupt gets through at once, at no CPU."""
         while not self._open.wait(GATE_STEP_S):
             pass
+
+    def _change(self, size, messages):
+        with self._lock:
+            self.queued += size
+            self._published = max(0, self._published + messages)
+            if self.queued > HIGH_BYTES or self._published > HIGH_MESSAGES:
+                self._open.clear()
+            elif self.queued < LOW_BYTES and self._published < LOW_MESSAGES:
+                self._open.set()
 
 
 class CellTotals:

@@ -6,7 +6,7 @@ import { createIds, silentLog, systemClock } from '../../src/config/index.ts';
 import type { Clock } from '../../src/config/index.ts';
 import { RunRequestSchema } from '../../src/contracts/index.ts';
 import type { RunAnswer } from '../../src/contracts/index.ts';
-import { createGuard } from '../../src/execution/guard/index.ts';
+import { createGuard, removeTree } from '../../src/execution/guard/index.ts';
 import type { CapabilityReport, ExecutionGuard } from '../../src/execution/guard/index.ts';
 import { createExpertRunner } from '../../src/execution/expert-runner/index.ts';
 import type { ExpertRunner } from '../../src/execution/expert-runner/index.ts';
@@ -90,6 +90,8 @@ export async function openExecutionBench(options: BenchOptions = {}): Promise<Ex
       await pool.stop();
       await guard.stop();
       store.close();
+      // Code can nest folders beyond the longest path.
+      await removeTree(folder.path);
       await folder[Symbol.asyncDispose]();
     },
   };

@@ -34,9 +34,12 @@ function hasReachedTarget(hints: OfflineHints, isQuestion: boolean): boolean {
   return !isQuestion && hints.targets.some((target) => matchesTarget(hints.message, target));
 }
 
-/** The words that prove a checkpoint: the first line a run printed, else the learner's own first line. */
+/** The words that prove a checkpoint: the first line a run printed, else the learner's line that meets a target, else their first. */
 export function quoteOf(hints: OfflineHints): string {
-  const source = hints.lastRun?.ok === true && hints.lastRun.stdout.trim() !== '' ? hints.lastRun.stdout : hints.message;
-  const line = source.split('\n').map((text) => text.trim()).find((text) => text !== '') ?? '';
+  const hasRun = hints.lastRun?.ok === true && hints.lastRun.stdout.trim() !== '';
+  const source = hasRun ? hints.lastRun?.stdout ?? '' : hints.message;
+  const lines = source.split('\n').map((text) => text.trim()).filter((text) => text !== '');
+  const meeting = hasRun ? undefined : lines.find((text) => hints.targets.some((target) => matchesTarget(text, target)));
+  const line = meeting ?? lines[0] ?? '';
   return [...line].slice(0, 200).join('');
 }

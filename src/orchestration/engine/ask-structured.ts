@@ -20,9 +20,9 @@ export interface StructuredQuestion<T> {
   repairWith: StructureName | null;
 }
 
-/** The object's text, wherever the ladder's rung put it. */
-function textOf(reply: CollectedReply): string {
-  return reply.text.trim() === '' ? (reply.toolCalls[0]?.input ?? '') : reply.text;
+/** The object's text, wherever the ladder's rung put it, without secrets: what is read here is remembered and shown. */
+function textOf(reply: CollectedReply, deps: EngineDeps): string {
+  return deps.redact(reply.text.trim() === '' ? (reply.toolCalls[0]?.input ?? '') : reply.text);
 }
 
 /**
@@ -33,16 +33,16 @@ export async function askStructured<T>(question: StructuredQuestion<T>, caller: 
   const build = createCallBuilder(deps);
   const first = await collectOrNull((share) => build(question.purpose, question.snapshot, { ...question.extras, share }), caller, deps);
   if (first === null) return null;
-  const reading = question.read(textOf(first));
+  const reading = question.read(textOf(first, deps));
   if (reading.value !== null) return reading.value;
   deps.log.warn({ turnId: caller.turnId, purpose: question.purpose, problems: reading.problems.slice(0, 5) }, 'structured reply unreadable');
   if (question.repairWith === null) return null;
   const { name, schema } = structureFor(question.repairWith);
   const repair = {
-    kind: 'json' as const, agent: AGENT_OF[question.purpose], structure: { name, schema }, text: textOf(first), problems: reading.problems,
+    kind: 'json' as const, agent: AGENT_OF[question.purpose], structure: { name, schema }, text: textOf(first, deps), problems: reading.problems,
   };
   const second = await collectOrNull((share) => build('repair.json', question.snapshot, { repair, share }), caller, deps);
-  return second === null ? null : question.read(textOf(second)).value;
+  return second === null ? null : question.read(textOf(second, deps)).value;
 }
 
 const AGENT_OF = { plan: 'RMA', integrate: 'RMA', memo: 'MA', final_report: 'MA' } as const;

@@ -24,7 +24,7 @@ export type ConsultationOutcome =
 /** The experts of a session, as the engine sees them. */
 export interface Consultant {
   /** Reads the session's expert packages anew; awaited once at the start of each turn. Rejects only with the signal's reason. */
-  prepare(session: SessionRow, signal: AbortSignal): Promise<void>;
+  prepare?(session: SessionRow, signal: AbortSignal): Promise<void>;
   /** Experts that may be asked in this chapter and can run here. */
   expertsFor(session: SessionRow, content: SessionContent): ExpertFact[];
   /** Rules of the chapter in words, for the planner. */

@@ -6,10 +6,11 @@ import { assembleTurn } from './phases/assemble.ts';
 
 const NARRATIVE_MS = 20_000;
 
-/** One `final_report` call within 20 s: the narrative, or null when there is none. */
+/** One `final_report` call within 20 s: the narrative of a model, or null when there is none. */
 export async function writeFinalNarrative(sessionId: string, signal: AbortSignal, deps: EngineDeps): Promise<string | null> {
   const row = deps.store.sessions.get(sessionId);
-  if (row === null) return null;
+  // The offline tutor follows rules: its report is the rule-based one.
+  if (row === null || deps.gateway.isOffline('MA')) return null;
   const bound = AbortSignal.any([signal, AbortSignal.timeout(NARRATIVE_MS)]);
   try {
     const { snapshot } = await assembleTurn({ turnId: '', kind: 'student', message: '' }, row, deps);

@@ -20,7 +20,7 @@ import type { AssembledTurn, FinishedTurn, SpokenReply, StagedWork } from './tur
 export async function runTurn(turn: RunningTurn, row: SessionRow, deps: EngineDeps): Promise<CommittedFacts> {
   turn.phase('thinking');
   if (deps.gateway.isOffline('CA')) turn.notice('offline_tutor', 'CA');
-  await deps.consultant?.prepare(row, turn.signal);
+  await deps.consultant?.prepare?.(row, turn.signal);
   const assembled = await assembleTurn(turn.identity, row, deps);
   const answer = turn.identity.kind === 'student'
     ? await answerLearner(turn, { assembled, row }, deps)

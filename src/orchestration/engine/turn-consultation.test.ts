@@ -17,6 +17,7 @@ type Work = (turn: ConsultingTurn) => Promise<Omit<Extract<ConsultationOutcome, 
 
 function consultantOf(work: Work, change: Partial<Consultant> = {}): Consultant {
   return {
+    prepare: async () => {},
     expertsFor: () => [EXPERT],
     rulesFor: () => ({ texts: [], binding: [], roundsPerTurn: 1 }),
     triggeredRequest: () => null,

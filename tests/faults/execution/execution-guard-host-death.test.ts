@@ -33,11 +33,16 @@ async function killHost(host: Host): Promise<void> {
   await ended;
 }
 
-/** Waits until nothing that names the folder is alive; the bound is what is promised. */
+/** Waits until nothing that names the folder is alive and nothing of it turns up again (a child between fork and exec has no name yet). */
 async function allGone(marker: string): Promise<number[]> {
   const until = performance.now() + 2_000;
-  while (processesWith(marker).length > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 20));
-  return processesWith(marker);
+  let alive = processesWith(marker);
+  for (let empty = 0; empty < 5 && performance.now() < until;) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    alive = processesWith(marker);
+    empty = alive.length === 0 ? empty + 1 : 0;
+  }
+  return alive;
 }
 
 function guardOn(folder: string) {

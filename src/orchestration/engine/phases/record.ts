@@ -17,10 +17,10 @@ export async function settleRecord(
   const { spoken, snapshot } = work;
   if (turn.identity.kind !== 'student') return createRecord(spoken.prose);
   const context = { taskIds: snapshot.tasks.map((task) => task.id), prose: spoken.prose };
-  const sent = readRecord(spoken.rawRecord, context);
+  const sent = readRecord(spoken.rawRecord === null ? null : deps.redact(spoken.rawRecord), context);
   if (sent.value !== null) return sent.value;
   const repaired = await askForRecord(turn, work, deps);
-  const reading = repaired === null ? null : readRecord(repaired, context);
+  const reading = repaired === null ? null : readRecord(deps.redact(repaired), context);
   if (reading !== null && reading.value !== null) return reading.value;
   turn.notice('record_defaulted', 'CA');
   return createRecord(spoken.prose);

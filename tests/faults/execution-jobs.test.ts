@@ -1,0 +1,314 @@
+import { execFileSync } from 'node:child_process';
+import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/config/index.ts';
+import type { Clock } from '../../src/config/index.ts';
+import { RunRequestSchema } from '../../src/contracts/index.ts';
+import type { JobFrames } from '../../src/execution/user-runner/index.ts';
+import { openExecutionBench, writeFiles } from '../support/execution-bench.ts';
+import type { BenchOptions, ExecutionBench } from '../support/execution-bench.ts';
+
+let bench: ExecutionBench;
+const open = async (options: BenchOptions = {}): Promise<ExecutionBench> => {
+  bench = await openExecutionBench({ preload: [], ...options });
+  return bench;
+};
+
+afterEach(async () => {
+  await bench.pool.stop();
+  expect(await bench.leftovers()).toEqual({ children: 0, runFolders: [], processes: [] });
+  await bench[Symbol.asyncDispose]();
+});
+
+const request = (code: string, more: Record<string, unknown> = {}) => RunRequestSchema.parse({ code, ...more });
+
+type Event = Record<string, any> & { id: string };
+
+/** Reads frames until the stream ends, or until `until` is seen; every frame is an id line and a data line. */
+async function read(source: JobFrames, until?: (event: Event) => boolean): Promise<Event[]> {
+  const events: Event[] = [];
+  for await (const frame of source.frames) {
+    const [, id = '', data = ''] = /^id: (\S+)\ndata: (\{"type": ".*\})\n\n$/.exec(frame) ?? [];
+    const event = { ...JSON.parse(data) as Record<string, any>, id };
+    events.push(event);
+    if (until?.(event) === true) break;
+  }
+  await source[Symbol.asyncDispose]();
+  return events;
+}
+
+const textOf = (events: readonly Event[], stream: string): string =>
+  events.filter((event) => event['type'] === 'exec_output' && event['stream'] === stream).map((event) => event['text'] as string).join('');
+
+describe('live output', () => {
+  it('streams output while the program runs, then files, then the result', async () => {
+    await open();
+    await bench.session('s1');
+    const source = await bench.runner.stream('s1', request('import time, sys\nprint("one")\ntime.sleep(0.3)\nprint("two", file=sys.stderr)\nopen("x.csv", "w").write("a")'));
+    const events = await read(source);
+
+    expect(events.map(({ type }) => type)).toEqual(['exec_status', 'exec_status', 'exec_start', 'exec_output', 'exec_output', 'exec_artifact', 'exec_complete']);
+    expect(events.map(({ id }) => id)).toEqual(events.map((_event, index) => `1.${index + 1}`));
+    const last = events.at(-1)!;
+    expect(last).toMatchObject({ success: true, stdout: 'one\n', stderr: 'two\n', artifacts: [{ path: 'x.csv' }] });
+    expect(events[2]).toMatchObject({ execution_id: last['execution_id'], job_id: expect.stringMatching(/^job_/) });
+    expect(bench.runner.job('s1', events[2]!['job_id'])).toMatchObject({ status: 'succeeded', result: { stdout: 'one\n' } });
+  });
+
+  it('carries exactly the stored text, also when it was cut and when a message was added', async () => {
+    await open();
+    await bench.session('s1');
+    const events = await read(await bench.runner.stream('s1', request('import sys\nfor n in range(60_000): print("😀", n)\nsys.stderr.write("e" * 10)\nwhile True: pass', { timeout_seconds: 1 })));
+
+    const last = events.at(-1)!;
+    expect(last).toMatchObject({ type: 'exec_complete', reason: 'timeout', truncated: { stdout: true, stderr: false } });
+    expect(textOf(events, 'stdout')).toBe(last['stdout']);
+    expect(textOf(events, 'stderr')).toBe(last['stderr']);
+    expect(last['stderr']).toBe('eeeeeeeeee\n[sidecar] Stopped after 1 s, at line 4.\n');
+  });
+
+  it('resumes after any id, live and from the store, with the same frames (E59)', async () => {
+    await open();
+    await bench.session('s1');
+    const first = await bench.runner.stream('s1', request('import time\nfor n in range(4):\n    print(n, flush=True)\n    time.sleep(0.15)'));
+    const seen = await read(first, ({ type }) => type === 'exec_output');
+    const jobId = seen.find(({ type }) => type === 'exec_start')!['job_id'] as string;
+    const rest = await read(bench.runner.followJob('s1', jobId, seen.at(-1)!.id));
+    const all = await read(bench.runner.followJob('s1', jobId, null));
+
+    expect([...seen, ...rest]).toEqual(all);
+    expect(textOf(all, 'stdout')).toBe('0\n1\n2\n3\n');
+    expect(await read(bench.runner.followJob('s1', jobId, all.at(-2)!.id))).toEqual([all.at(-1)]);
+    expect(await read(bench.runner.followJob('s1', jobId, 'garbage'))).toEqual(all);
+  });
+
+  it('lets a run finish and be recorded when its reader leaves or reads nothing (E59)', async () => {
+    await open();
+    await bench.session('s1');
+    const left = await bench.runner.stream('s1', request('import time; time.sleep(0.2); print("x" * 300_000)'));
+    const [start] = (await read(left, ({ type }) => type === 'exec_start')).slice(-1);
+    const silent = await bench.runner.stream('s1', request('print("y" * 300_000)'));
+    const job = start!['job_id'] as string;
+    await read(bench.runner.followJob('s1', job, null));
+
+    expect(bench.runner.job('s1', job)).toMatchObject({ status: 'succeeded', result: { outcome: 'output_limit' } });
+    await silent[Symbol.asyncDispose]();
+    await bench.runner.endSession('s1');
+    expect(bench.runner.executions('s1', { limit: 50 }).map(({ kind, ended_at }) => [kind, ended_at === null])).toEqual([['stream', false], ['stream', false]]);
+  });
+
+  it('bounds the readers of a session', async () => {
+    await open();
+    await bench.session('s1');
+    const job = await bench.runner.startJob('s1', request('pass'));
+    await read(bench.runner.followJob('s1', job.job_id, null));
+    const readers = Array.from({ length: 8 }, () => bench.runner.followJob('s1', job.job_id, null));
+
+    expect(() => bench.runner.followJob('s1', job.job_id, null)).toThrow(expect.objectContaining({ code: 'TOO_MANY_SUBSCRIBERS' }));
+    await readers[0]![Symbol.asyncDispose]();
+    await read(bench.runner.followJob('s1', job.job_id, null));
+    for (const reader of readers) await reader[Symbol.asyncDispose]();
+  });
+});
+
+describe('cancelling (E58)', () => {
+  it('stops a running job and answers when its tree is gone; a second cancel changes nothing', async () => {
+    await open();
+    await bench.session('s1');
+    const job = await bench.runner.startJob('s1', request('import subprocess, time\nprint("up", flush=True)\nsubprocess.Popen(["sleep", "600"])\nwhile True:\n    try: time.sleep(60)\n    except KeyboardInterrupt: pass'));
+    await read(bench.runner.followJob('s1', job.job_id, null), ({ type }) => type === 'exec_output');
+    const started = performance.now();
+    const answer = await bench.runner.cancelJob('s1', job.job_id);
+    const ms = performance.now() - started;
+    const ended = bench.runner.job('s1', job.job_id);
+
+    expect(answer).toEqual({ success: true, job_id: job.job_id, status: 'cancelled' });
+    expect(ms).toBeLessThan(2_000);
+    expect((await bench.leftovers()).children).toBe(0);
+    expect(ended.result).toMatchObject({ cancelled: true, outcome: 'cancelled', returncode: -2, stdout: 'up\n', stderr: '[sidecar] Stopped on request.\n' });
+    expect(await bench.runner.cancelJob('s1', job.job_id)).toEqual(answer);
+    expect(bench.runner.job('s1', job.job_id)).toEqual(ended);
+  });
+
+  it('never starts a cancelled job that waits, and keeps a finished one as it is', async () => {
+    await open();
+    const { workspace } = await bench.session('s1');
+    const busy = await Promise.all([1, 2].map(async () => await bench.runner.startJob('s1', request('import time; time.sleep(0.5)'))));
+    const waiting = await bench.runner.startJob('s1', request('open("ran.txt", "w")'));
+    const answer = await bench.runner.cancelJob('s1', waiting.job_id);
+    for (const job of busy) await read(bench.runner.followJob('s1', job.job_id, null));
+
+    expect(waiting).toMatchObject({ status: 'queued', started_at: null });
+    expect(answer.status).toBe('cancelled');
+    expect(bench.runner.job('s1', waiting.job_id)).toMatchObject({ status: 'cancelled', started_at: null, result: { cancelled: true, returncode: -2 } });
+    expect(await bench.runner.cancelJob('s1', busy[0]!.job_id)).toMatchObject({ status: 'succeeded' });
+    expect(workspace).not.toContain('ran.txt');
+    expect((await read(bench.runner.followJob('s1', waiting.job_id, null))).map(({ type }) => type)).toEqual(['exec_status', 'exec_complete']);
+  });
+
+  it('ends everything of a session, and nothing of another', async () => {
+    await open({ poolMb: 512 });
+    await bench.session('s1');
+    await bench.session('s2');
+    const gone = bench.run('s1', 'import time; time.sleep(60)');
+    const job = await bench.runner.startJob('s1', request('import time; time.sleep(60)'));
+    const other = bench.run('s2', 'import time; time.sleep(0.4); print("mine")');
+    await bench.runner.endSession('s1');
+
+    expect(await gone).toMatchObject({ cancelled: true, reason: 'cancelled' });
+    expect(bench.runner.job('s1', job.job_id).status).toBe('cancelled');
+    expect(bench.pool.idleCount('s1')).toBe(0);
+    expect((await other).stdout).toBe('mine\n');
+  });
+});
+
+describe('the queue', () => {
+  it('holds 16 per session and refuses more, without a trace of the refused one', async () => {
+    await open();
+    await bench.session('s1');
+    const jobs = [];
+    for (let index = 0; index < 18; index += 1) jobs.push(await bench.runner.startJob('s1', request('import time; time.sleep(30)')));
+
+    await expect(bench.runner.startJob('s1', request('pass'))).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+    await expect(bench.runner.run('s1', request('pass'))).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+    expect(bench.runner.active()).toEqual({ running: 2, queued: 16 });
+    expect(bench.runner.jobs('s1')).toHaveLength(18);
+    await bench.runner.endSession('s1');
+    expect(bench.runner.jobs('s1').map(({ status }) => status)).toEqual(Array.from({ length: 18 }, () => 'cancelled'));
+  });
+
+  it('refuses a run that gets no slot within its own time limit', async () => {
+    await open();
+    await bench.session('s1');
+    for (let index = 0; index < 2; index += 1) await bench.runner.startJob('s1', request('import time; time.sleep(30)'));
+
+    await expect(bench.runner.run('s1', request('pass', { timeout_seconds: 1 }))).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+    await bench.runner.endSession('s1');
+  });
+
+  it('serves 50 runs of 10 sessions at once, all right and in turn (E63)', async () => {
+    await open();
+    const order: string[] = [];
+    const runs = Array.from({ length: 50 }, async (_unused, index) => {
+      const session = `s${index % 10}`;
+      const answer = await bench.run(session, `print(${index})`);
+      order.push(session);
+      return answer.stdout;
+    });
+    const texts = await Promise.all(runs);
+
+    expect(texts).toEqual(Array.from({ length: 50 }, (_unused, index) => `${index}\n`));
+    expect(new Set(order.slice(0, 20)).size).toBeGreaterThanOrEqual(9);
+  });
+});
+
+describe('records', () => {
+  it('gives what an earlier process left open a truthful end', async () => {
+    await open();
+    await bench.session('s1');
+    const at = '2026-01-01T00:00:00.000Z';
+    bench.store.executions.insert({
+      execution_id: 'exe_lost', session_id: 's1', lane: 'user', kind: 'job', started_at: at, ended_at: null, turn_index: 0, job_id: 'job_lost',
+      consultation_id: null, body: { code_sha256: 'x' },
+    }, { code: 'print(1)' });
+    bench.store.jobs.insert({
+      job_id: 'job_lost', session_id: 's1', state: 'running', created_at: 1, started_at: 2, ended_at: null, execution_id: 'exe_lost', request: {}, result: null,
+      events: '',
+    });
+
+    expect(bench.runner.recover()).toEqual({ executions: 1, jobs: 1 });
+    expect(bench.runner.job('s1', 'job_lost')).toMatchObject({
+      status: 'failed', reason: 'worker_lost', started_at: 2, ended_at: expect.any(Number), result: { outcome: 'start_failed', returncode: -3, reason: 'worker_lost' },
+    });
+    expect(bench.runner.execution('s1', 'exe_lost')).toMatchObject({ outcome: 'start_failed', returncode: -3, reason: 'worker_lost', code: 'print(1)', ended_at: expect.any(String) });
+    expect((await read(bench.runner.followJob('s1', 'job_lost', null))).map(({ type }) => type)).toEqual(['exec_complete']);
+    expect(bench.runner.recover()).toEqual({ executions: 0, jobs: 0 });
+  });
+
+  it('lists runs newest first, page by page, and knows none of another session', async () => {
+    await open();
+    const first = await bench.run('s1', 'print(1)');
+    const second = await bench.run('s1', 'print(2)');
+    await bench.session('s2');
+
+    const ids = (query: Record<string, unknown>) => bench.runner.executions('s1', { limit: 50, ...query }).map(({ execution_id }) => execution_id);
+    expect(ids({})).toEqual([second.execution_id, first.execution_id]);
+    expect(ids({ before: second.execution_id })).toEqual([first.execution_id]);
+    expect(ids({ lane: 'expert' })).toEqual([]);
+    expect(() => bench.runner.execution('s2', first.execution_id)).toThrow(expect.objectContaining({ code: 'EXECUTION_NOT_FOUND' }));
+    expect(() => bench.runner.job('s2', 'job_1')).toThrow(expect.objectContaining({ code: 'JOB_NOT_FOUND' }));
+    expect(() => bench.runner.jobs('nobody')).toThrow(expect.objectContaining({ code: 'SESSION_NOT_FOUND' }));
+  });
+});
+
+describe('warm workers', () => {
+  it('serve one run each and are made again in the background', async () => {
+    await open({ poolMb: 512, preload: ['json'] });
+    const cold = await bench.run('s1', 'import os; print(os.getpid()); open("left.txt", "w"); import json; json.left = 1');
+    await bench.pool.settled();
+    const warm = await bench.run('s1', 'import json; print(hasattr(json, "left"))');
+    await bench.pool.settled();
+
+    expect([cold['start'], warm['start']]).toEqual(['cold', 'warm']);
+    expect(warm.stdout).toBe('False\n');
+    expect(bench.pool.idleCount('s1')).toBe(2);
+  });
+
+  it('are replaced when they die while they wait (E60)', async () => {
+    await open({ poolMb: 512 });
+    await bench.run('s1', 'pass');
+    await bench.pool.settled();
+    // The workers run as another user inside; the host sees them by their command line.
+    const pids = execFileSync('pgrep', ['-f', `worker.py`], { encoding: 'utf8' }).trim().split('\n').map(Number).filter((pid) => bench.guard.children().live > 0 && isBelow(pid));
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    const answer = await bench.run('s1', 'print("fine")');
+
+    expect(pids.length).toBeGreaterThan(0);
+    expect(answer).toMatchObject({ reason: 'ok', stdout: 'fine\n' });
+  });
+
+  it('are not used when a file of the workspace hides a module they have', async () => {
+    await open({ poolMb: 512, preload: ['pandas'] });
+    const { workspace } = await bench.session('s1');
+    await bench.run('s1', 'pass');
+    await bench.pool.settled();
+    await writeFiles(workspace, { 'pandas.py': 'value = 7' });
+
+    expect(await bench.run('s1', 'import pandas; print(pandas.value)')).toMatchObject({ start: 'cold', stdout: '7\n' });
+  });
+
+  it('leave room: the least recently used session loses its worker first (E63)', async () => {
+    await open({ poolMb: 150 });
+    for (const id of ['a', 'b', 'c']) {
+      await bench.session(id);
+      await bench.runner.prepare(id);
+      await bench.pool.settled();
+    }
+
+    expect(['a', 'b', 'c'].map((id) => bench.pool.idleCount(id))).toEqual([0, 1, 1]);
+  });
+});
+
+/** True for a process below this one. */
+function isBelow(pid: number): boolean {
+  for (let parent = pid, step = 0; parent > 1 && step < 12; step += 1) {
+    if (parent === process.pid) return true;
+    parent = Number(execFileSync('ps', ['-o', 'ppid=', '-p', String(parent)], { encoding: 'utf8' }).trim());
+  }
+  return false;
+}
+
+it('does not take a sleep of the machine for running time (E62)', async () => {
+  let skew = 0;
+  const clock: Clock = { now: () => systemClock.now(), monotonicMs: () => systemClock.monotonicMs() + skew };
+  await open({ clock });
+  await bench.session('s1');
+  const source = await bench.runner.stream('s1', request('import time\nprint("up", flush=True)\ntime.sleep(1.5)\nprint("done")', { timeout_seconds: 5 }));
+  const events: Event[] = [];
+  for await (const frame of source.frames) {
+    events.push(JSON.parse(frame.slice(frame.indexOf('data: ') + 6)) as Event);
+    if (events.at(-1)!['type'] === 'exec_output' && skew === 0) skew = 8 * 3_600_000;
+  }
+  await source[Symbol.asyncDispose]();
+
+  expect(events.at(-1)).toMatchObject({ type: 'exec_complete', reason: 'ok', stdout: 'up\ndone\n' });
+});
