@@ -1,6 +1,7 @@
-import { appendFile, mkdir, open, rename, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../config/index.ts';
+import { isRecord } from '../../content/index.ts';
 import type { ConsultationRow, Store } from '../../store/index.ts';
 import type { ExpertArtifact } from '../../execution/expert-runner/index.ts';
 import type { ExpertOutput } from '../outputs/output-schemas.ts';
@@ -77,10 +78,10 @@ export class ConsultationRecord {
     this.start = start;
     this.folder = recordFolder(deps.folder, start.envelope.consultation_id);
     this.startedAt = deps.clock.now().toISOString();
-    this.body = {
+    this.body = this.cleaned({
       request: start.request, envelope: start.envelope, package_hash: start.packageHash, language: start.language, calls: [], output: null,
       termination_reason: null, executions: [],
-    };
+    });
   }
 
   /** Opens the row, then the files: a row without files is legal, files without a row are not. */
@@ -142,8 +143,14 @@ export class ConsultationRecord {
   }
 
   private update(change: Record<string, unknown>): void {
-    this.body = { ...this.body, ...change };
+    this.body = { ...this.body, ...this.cleaned(change) };
     this.deps.store.consultations.update(this.key, { body: this.body });
+  }
+
+  /** The row holds no secret either. A secret that spans the structure of JSON cannot be one. */
+  private cleaned(body: Record<string, unknown>): Record<string, unknown> {
+    const value: unknown = JSON.parse(this.deps.clean(JSON.stringify(body)));
+    return isRecord(value) ? value : {};
   }
 
   private meta(status: ConsultationStatus, reason: TerminationReason | null): ConsultationMeta {
@@ -165,15 +172,12 @@ export class ConsultationRecord {
   }
 }
 
-/** Replaces a file so that a reader sees the old or the new text, also after a power cut. */
+/** Replaces a file so that a reader, also one after a kill, sees the old or the new text. Rows are the truth; files follow them. */
 export async function writeDurably(path: string, text: string): Promise<void> {
   const draft = `${path}.new`;
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await writeFile(draft, text, { mode: 0o600, flush: true });
   await rename(draft, path);
-  const folder = await open(dirname(path), 'r').catch(() => null); // Windows opens no folders; its renames are journalled.
-  await folder?.sync().catch(() => undefined);
-  await folder?.close();
 }
 
 function briefly({ skill_name, success, execution_time_ms, error_message, execution_id, inputs }: SkillCall): Record<string, unknown> {

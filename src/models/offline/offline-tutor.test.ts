@@ -176,6 +176,14 @@ describe('the other agents', () => {
     expect(trouble['error_entries']).toEqual([{ error_type: 'coding', description: 'NameError: name pd is not defined', context: 'pd' }]);
   });
 
+  it('quotes the learner\'s line that meets the target, not the words before it', async () => {
+    const message = 'I ran this:\nweather = pd.read_csv("w.csv")\nand it printed (122, 6)';
+
+    const plan = await object({ message, judgement: { checkpoint: true, blocker: 'none', consult: '' } }, { agent: 'RMA', purpose: 'plan' });
+
+    expect(plan['state_update'].subtask_status.load_table.evidence[0].quote).toBe('and it printed (122, 6)');
+  });
+
   it('proves a task only before the planner has moved on', async () => {
     const evidence = async (purpose: 'reply' | 'speak') => {
       const { text } = await answer(done, { purpose });

@@ -5,6 +5,9 @@ import type { ConsultationRequest, UnlockDecision } from '../../state/index.ts';
 import type { EngineDeps } from '../engine-deps.ts';
 import type { AssembledTurn } from '../turn-work.ts';
 
+/** Twice the largest allowed number of attempts is what the decision compares with; internal turns may stand between. */
+const COUNTED_TURNS = 64;
+
 /** The decision of a learner turn and the request of a chapter trigger that fired in it. */
 export interface RoutedTurn { decision: UnlockDecision; triggered: ConsultationRequest | null }
 
@@ -26,7 +29,7 @@ export function routeTurn(judgement: Judgement, work: { assembled: AssembledTurn
       datasets: files.filter((file) => file.origin === 'bundle').map((file) => file.name),
       triggerFired: triggered !== null,
       expertUsable: assembled.snapshot.experts.length > 0,
-      learnerTurnsSincePlan: learnerTurnsSince(deps.store.history.list(row.session_id), extOf(row.state).last_plan_turn),
+      learnerTurnsSincePlan: learnerTurnsSince(deps.store.history.tail(row.session_id, COUNTED_TURNS), extOf(row.state).last_plan_turn),
     },
   });
   return { decision, triggered };

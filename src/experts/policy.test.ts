@@ -1,0 +1,180 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { sampleCall, sampleTurn } from '../../tests/support/store-rows.ts';
+import { createTemporaryFolder } from '../../tests/support/temporary-folder.ts';
+import { silentLog, systemClock } from '../config/index.ts';
+import { ExpertReportSchema, REPORT_ID_PATTERN } from '../contracts/index.ts';
+import { openStore } from '../store/index.ts';
+import { createLane, openBench, SESSION, writePackage } from './bench.test-support.ts';
+import type { Bench } from './bench.test-support.ts';
+
+const QUESTION = {
+  expert_id: 'data_inspector', expected_output_type: 'suitability_judgment', question: 'Does it fit?', scenario_id: 'dataset_suitability_check', context: { file_name: 'mine.csv' },
+};
+const CONCEPT = { expert_id: 'data_inspector', expected_output_type: 'concept_explanation', question: 'What is a median?' };
+const withConfig = (yaml: string) => (content: Bench['content']) =>
+  ({ ...content, chapter: { ...content.chapter, consultation_config: `chapter_id: x\nversion: "1.0"\n${yaml}` } });
+
+describe('a question to an expert', () => {
+  const forbidden = withConfig('available_experts: [data_inspector]\nbinding_rules: { must_not_consult: [dataset_suitability_check] }\n');
+  it.each<[string, object, string, Parameters<typeof openBench>[0]]>([
+    ['a broken request', { ...QUESTION, question: '' }, 'schema', {}],
+    ['an oversized context', { ...QUESTION, context: { student_evidence: 'x'.repeat(9000) } }, 'schema', {}],
+    ['an unknown expert', { ...QUESTION, expert_id: 'nobody' }, 'unknown_expert', { change: forbidden }],
+    ['an expert of other chapters', { ...QUESTION, expert_id: 'code_checker' }, 'not_available_in_chapter', { change: forbidden }],
+    ['a forbidden scenario', { ...QUESTION, expected_output_type: 'poem' }, 'must_not_consult', { change: forbidden }],
+    ['an output the expert does not give', { ...QUESTION, expected_output_type: 'poem', context: { file_name: 'gone.csv' } }, 'output_type_not_offered', {}],
+    ['a file that is not there', { ...QUESTION, context: { file_name: 'gone.csv' } }, 'file_not_found', {}],
+    ['a file outside', { ...QUESTION, context: { file_name: '../../etc/passwd' } }, 'file_not_found', {}],
+    ['a lane that is not there', QUESTION, 'lane_unavailable', { lane: null }],
+  ])('is denied for %s, before anything happens', async (_title, request, code, options) => {
+    await using bench = await openBench(options);
+
+    const outcome = await bench.consultant.consult(request, bench.turn(), 1);
+
+    expect(outcome).toMatchObject({ kind: 'denied', code });
+    expect(bench.events).toEqual([]);
+    expect(bench.store.consultations.list(SESSION)).toEqual([]);
+  });
+
+  it('is denied when the turn had its consultation, also before a missing lane', async () => {
+    await using bench = await openBench({ lane: null });
+    await bench.consultant.consult(CONCEPT, bench.turn(), 1);
+
+    expect(await bench.consultant.consult(QUESTION, bench.turn(), 2)).toMatchObject({ kind: 'denied', code: 'turn_limit' });
+    expect(await bench.consultant.consult(CONCEPT, bench.turn('trn_2'), 1)).toMatchObject({ kind: 'answered' });
+  });
+
+  it('is denied when the turn has used its tokens', async () => {
+    await using bench = await openBench();
+    const turn = bench.turn();
+    bench.store.ledger.insert(sampleCall(SESSION, { usage: { input_tokens: 130_000, output_tokens: 0 } }));
+
+    expect(await bench.consultant.consult(QUESTION, turn, 1)).toMatchObject({ kind: 'denied', code: 'budget' });
+  });
+
+  it('is not offered what needs the lane where it cannot run; concepts still are', async () => {
+    const lane = createLane();
+    lane.refused = 'network is absent';
+    await using bench = await openBench({ lane });
+    await bench.consultant.consult(CONCEPT, bench.turn(), 1);
+
+    const { session, content } = bench.turn();
+    expect(bench.consultant.expertsFor(session, content)).toMatchObject([
+      { id: 'data_inspector', outputModes: ['concept_explanation'] }, { id: 'code_checker', outputModes: ['error_diagnosis', 'validation_report'] },
+    ]);
+  });
+
+  it('finds an update of a package at once', async () => {
+    await using experts = await createTemporaryFolder('packages');
+    await writePackage(experts.path, 'data_inspector', { output_modes: ['poem'] });
+    await using bench = await openBench({ expertsDir: experts.path });
+    const before = await bench.consultant.consult(CONCEPT, bench.turn(), 1);
+    await writePackage(experts.path, 'data_inspector', { output_modes: ['concept_explanation'] });
+
+    expect(before).toMatchObject({ kind: 'denied', code: 'output_type_not_offered' });
+    expect(await bench.consultant.consult(CONCEPT, bench.turn(), 1)).toMatchObject({ kind: 'answered' });
+  });
+});
+
+describe('a trigger of the chapter', () => {
+  const ask = (bench: Bench, newUploads: string[]) => {
+    const { session, content } = bench.turn();
+    return bench.consultant.triggeredRequest({ session, content, state: session.state, newUploads, judgement: { checkpoint: false, blocker: 'none' } });
+  };
+
+  it('fires once for a file, again for another, and again when its turn came to nothing', async () => {
+    await using bench = await openBench();
+    await bench.addUpload('more.csv', 'group,score\na,1\n');
+
+    expect(ask(bench, ['mine.csv'])).toMatchObject({ expert_id: 'data_inspector', context: { file_name: 'mine.csv' } });
+    expect(ask(bench, ['mine.csv'])).not.toBeNull();
+    bench.consultant.commit('trn_1');
+    expect(ask(bench, ['mine.csv'])).toBeNull();
+    expect(ask(bench, ['mine.csv', 'more.csv'])).toMatchObject({ context: { file_name: 'more.csv' } });
+  });
+
+  it('does not fire for the same bytes under another name, nor without an upload', async () => {
+    await using bench = await openBench();
+    ask(bench, ['mine.csv']);
+    bench.consultant.commit('trn_1');
+    await bench.addUpload('copy.csv', 'x', 'sha-group,mark\na,1\nb,2\n');
+
+    expect(ask(bench, ['copy.csv'])).toBeNull();
+    expect(ask(bench, [])).toBeNull();
+  });
+
+  it('does not fire where its expert cannot run', async () => {
+    await using bench = await openBench({ lane: null });
+
+    expect(ask(bench, ['mine.csv'])).toBeNull();
+  });
+});
+
+describe('reports', () => {
+  it('are made at the commit, in rows and files that agree', async () => {
+    await using bench = await openBench();
+    await bench.consultant.consult(QUESTION, bench.turn(), 1);
+    expect(bench.store.expertReports.list(SESSION)).toEqual([]);
+
+    bench.consultant.commit('trn_1');
+    await bench.consultant.settled();
+
+    const [row] = bench.store.expertReports.list(SESSION);
+    const report = { ...row!.body, report_id: row!.report_id, consultation_id: row!.consultation_id, user_turn_index: 0, expert_id: row!.expert_id, created_at: row!.created_at };
+    expect(row!.report_id).toMatch(REPORT_ID_PATTERN);
+    expect(ExpertReportSchema.parse(report)).toMatchObject({
+      report_id: 'report_0000_01', binding_effect: 'abort_task_path', title: 'Does this dataset fit the task?', executions: ['exe_1'],
+      key_findings: ["required columns are missing: 'score'"], summary: 'The file does not fit the task.', evidence: { row_count: 2 },
+    });
+    expect(JSON.parse(await readFile(bench.file('expert_reports/report_0000_01.json'), 'utf8'))).toEqual(report);
+    const index = JSON.parse(await readFile(bench.file('expert_reports/index.json'), 'utf8'));
+    expect(index.reports).toMatchObject([{ report_id: 'report_0000_01', consultation_id: 'consult_0001', binding_effect: 'abort_task_path' }]);
+    expect(bench.store.consultations.get(SESSION, 'consult_0001')?.status).toBe('completed');
+  });
+
+  it('are not made for a turn that was cancelled after the answer', async () => {
+    await using bench = await openBench();
+    const turn = bench.turn();
+    await bench.consultant.consult(CONCEPT, turn, 1);
+    bench.store.turns.update('trn_1', { end: 'cancelled' });
+
+    await bench.consultant.prepare(turn.session, AbortSignal.timeout(1000));
+
+    expect(bench.store.consultations.get(SESSION, 'consult_0001')?.status).toBe('aborted');
+    bench.consultant.commit('trn_1');
+    expect(bench.store.expertReports.list(SESSION)).toEqual([]);
+  });
+
+  it('of a rolled back commit leave no row and no file', async () => {
+    await using bench = await openBench();
+    await bench.consultant.consult(CONCEPT, bench.turn(), 1);
+
+    expect(() => bench.store.transaction(() => {
+      bench.consultant.commit('trn_1');
+      throw new Error('disk full');
+    })).toThrow('disk full');
+    await bench.consultant.settled();
+
+    expect(bench.store.expertReports.list(SESSION)).toEqual([]);
+    await expect(readFile(bench.file('expert_reports/index.json'))).rejects.toThrow();
+  });
+
+  it('are not made for what an earlier process left running', async () => {
+    await using folder = await createTemporaryFolder('experts');
+    const store = await openStore({ dir: folder.path, clock: systemClock, log: silentLog });
+    await using bench = await openBench({ sessionsDir: folder.path, store });
+    store.turns.insert(sampleTurn('trn_9', SESSION));
+    store.consultations.insert({
+      session_id: SESSION, consultation_id: store.consultations.mintId(SESSION), turn_id: 'trn_9', turn_index: 3, expert_id: 'data_inspector', status: 'running',
+      created_at: '2026-01-01T00:00:00.000Z', ended_at: null, body: {},
+    });
+
+    bench.consultant.recover();
+
+    expect(store.consultations.open()).toEqual([]);
+    expect(store.consultations.list(SESSION)).toMatchObject([{ status: 'aborted', body: { termination_reason: 'aborted' } }]);
+    expect(await bench.consultant.consult(CONCEPT, bench.turn(), 1)).toMatchObject({ consultationId: 'consult_0002' });
+    store.close();
+  });
+});
