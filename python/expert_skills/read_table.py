@@ -84,7 +84,7 @@ def _read_text(raw, extension):
     except pd.errors.EmptyDataError:
         raise Unreadable("file_empty") from None
     except pd.errors.ParserError:
-        frame = pd.read_csv(io.StringIO(text), sep=separator, skipinitialspace=True, engine="python", on_bad_lines="skip")
+        frame = pd.read_csv(io.StringIO(text), sep=separator, skipinitialspace=True, engine="python", on_bad_lines="skip", index_col=False)
         notes = ["uneven_rows_skipped"]
     if not isinstance(frame.index, pd.RangeIndex):
         frame = frame.reset_index()

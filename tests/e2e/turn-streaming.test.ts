@@ -83,7 +83,6 @@ describe('an unlocked turn', () => {
 
     expectOrder(events, 'unlocked');
     expect([await first.closed, await second.closed]).toEqual(['client_closed', 'completed']);
-    expect(first.clientClosedAt! - first.firstByteAt!).toBeLessThan(1_000);
     expect(plan.receivedAt).toBeLessThan(second.receivedAt);
     expect(second.system).toBe(first.system);
     expect(textOf(events)).toBe('Well done!');

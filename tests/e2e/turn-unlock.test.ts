@@ -230,10 +230,8 @@ describe('special messages', () => {
 });
 
 it('makes no provider request when a session is created', async () => {
-  const before = performance.now();
   await tutor.sidecar.create();
 
-  expect(performance.now() - before).toBeLessThan(2_000);
   expect(tutor.provider.requests).toEqual([]);
 });
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/config/index.ts';
 import type { Clock } from '../../src/config/index.ts';
 import { RunRequestSchema } from '../../src/contracts/index.ts';
@@ -7,17 +7,26 @@ import type { JobFrames } from '../../src/execution/user-runner/index.ts';
 import { openExecutionBench, writeFiles } from '../support/execution-bench.ts';
 import type { BenchOptions, ExecutionBench } from '../support/execution-bench.ts';
 
+const NOTHING = { children: 0, runFolders: [], processes: [] };
+let shared: ExecutionBench;
+let own: ExecutionBench | null = null;
 let bench: ExecutionBench;
-const open = async (options: BenchOptions = {}): Promise<ExecutionBench> => {
-  bench = await openExecutionBench({ preload: [], ...options });
-  return bench;
-};
 
+beforeAll(async () => { shared = await openExecutionBench({ preload: [] }); });
+afterAll(async () => { await shared[Symbol.asyncDispose](); });
+beforeEach(() => { bench = shared; });
 afterEach(async () => {
-  await bench.pool.stop();
-  expect(await bench.leftovers()).toEqual({ children: 0, runFolders: [], processes: [] });
-  await bench[Symbol.asyncDispose]();
+  await own?.pool.stop();
+  expect(await bench.leftovers()).toEqual(NOTHING);
+  await own?.[Symbol.asyncDispose]();
+  own = null;
 });
+
+/** A bench for one test, with a pool or another clock. */
+async function openOwn(options: BenchOptions): Promise<void> {
+  own = await openExecutionBench({ preload: [], ...options });
+  bench = own;
+}
 
 const request = (code: string, more: Record<string, unknown> = {}) => RunRequestSchema.parse({ code, ...more });
 
@@ -41,9 +50,8 @@ const textOf = (events: readonly Event[], stream: string): string =>
 
 describe('live output', () => {
   it('streams output while the program runs, then files, then the result', async () => {
-    await open();
-    await bench.session('s1');
-    const source = await bench.runner.stream('s1', request('import time, sys\nprint("one")\ntime.sleep(0.3)\nprint("two", file=sys.stderr)\nopen("x.csv", "w").write("a")'));
+    await bench.session('a1');
+    const source = await bench.runner.stream('a1', request('import time, sys\nprint("one")\ntime.sleep(0.3)\nprint("two", file=sys.stderr)\nopen("x.csv", "w").write("a")'));
     const events = await read(source);
 
     expect(events.map(({ type }) => type)).toEqual(['exec_status', 'exec_status', 'exec_start', 'exec_output', 'exec_output', 'exec_artifact', 'exec_complete']);
@@ -51,13 +59,12 @@ describe('live output', () => {
     const last = events.at(-1)!;
     expect(last).toMatchObject({ success: true, stdout: 'one\n', stderr: 'two\n', artifacts: [{ path: 'x.csv' }] });
     expect(events[2]).toMatchObject({ execution_id: last['execution_id'], job_id: expect.stringMatching(/^job_/) });
-    expect(bench.runner.job('s1', events[2]!['job_id'])).toMatchObject({ status: 'succeeded', result: { stdout: 'one\n' } });
+    expect(bench.runner.job('a1', events[2]!['job_id'])).toMatchObject({ status: 'succeeded', result: { stdout: 'one\n' } });
   });
 
   it('carries exactly the stored text, also when it was cut and when a message was added', async () => {
-    await open();
-    await bench.session('s1');
-    const events = await read(await bench.runner.stream('s1', request('import sys\nfor n in range(60_000): print("😀", n)\nsys.stderr.write("e" * 10)\nwhile True: pass', { timeout_seconds: 1 })));
+    await bench.session('a2');
+    const events = await read(await bench.runner.stream('a2', request('import sys\nfor n in range(60_000): print("😀", n)\nsys.stderr.write("e" * 10)\nwhile True: pass', { timeout_seconds: 1 })));
 
     const last = events.at(-1)!;
     expect(last).toMatchObject({ type: 'exec_complete', reason: 'timeout', truncated: { stdout: true, stderr: false } });
@@ -67,129 +74,121 @@ describe('live output', () => {
   });
 
   it('resumes after any id, live and from the store, with the same frames (E59)', async () => {
-    await open();
-    await bench.session('s1');
-    const first = await bench.runner.stream('s1', request('import time\nfor n in range(4):\n    print(n, flush=True)\n    time.sleep(0.15)'));
+    await bench.session('a3');
+    const first = await bench.runner.stream('a3', request('import time\nfor n in range(4):\n    print(n, flush=True)\n    time.sleep(0.15)'));
     const seen = await read(first, ({ type }) => type === 'exec_output');
     const jobId = seen.find(({ type }) => type === 'exec_start')!['job_id'] as string;
-    const rest = await read(bench.runner.followJob('s1', jobId, seen.at(-1)!.id));
-    const all = await read(bench.runner.followJob('s1', jobId, null));
+    const rest = await read(bench.runner.followJob('a3', jobId, seen.at(-1)!.id));
+    const all = await read(bench.runner.followJob('a3', jobId, null));
 
     expect([...seen, ...rest]).toEqual(all);
     expect(textOf(all, 'stdout')).toBe('0\n1\n2\n3\n');
-    expect(await read(bench.runner.followJob('s1', jobId, all.at(-2)!.id))).toEqual([all.at(-1)]);
-    expect(await read(bench.runner.followJob('s1', jobId, 'garbage'))).toEqual(all);
+    expect(await read(bench.runner.followJob('a3', jobId, all.at(-2)!.id))).toEqual([all.at(-1)]);
+    expect(await read(bench.runner.followJob('a3', jobId, 'garbage'))).toEqual(all);
   });
 
   it('lets a run finish and be recorded when its reader leaves or reads nothing (E59)', async () => {
-    await open();
-    await bench.session('s1');
-    const left = await bench.runner.stream('s1', request('import time; time.sleep(0.2); print("x" * 300_000)'));
+    await bench.session('a4');
+    const left = await bench.runner.stream('a4', request('import time; time.sleep(0.2); print("x" * 300_000)'));
     const [start] = (await read(left, ({ type }) => type === 'exec_start')).slice(-1);
-    const silent = await bench.runner.stream('s1', request('print("y" * 300_000)'));
+    const silent = await bench.runner.stream('a4', request('print("y" * 300_000)'));
     const job = start!['job_id'] as string;
-    await read(bench.runner.followJob('s1', job, null));
+    await read(bench.runner.followJob('a4', job, null));
 
-    expect(bench.runner.job('s1', job)).toMatchObject({ status: 'succeeded', result: { outcome: 'output_limit' } });
+    expect(bench.runner.job('a4', job)).toMatchObject({ status: 'succeeded', result: { outcome: 'output_limit' } });
     await silent[Symbol.asyncDispose]();
-    await bench.runner.endSession('s1');
-    expect(bench.runner.executions('s1', { limit: 50 }).map(({ kind, ended_at }) => [kind, ended_at === null])).toEqual([['stream', false], ['stream', false]]);
+    await bench.runner.endSession('a4');
+    expect(bench.runner.executions('a4', { limit: 50 }).map(({ kind, ended_at }) => [kind, ended_at === null])).toEqual([['stream', false], ['stream', false]]);
   });
 
   it('bounds the readers of a session', async () => {
-    await open();
-    await bench.session('s1');
-    const job = await bench.runner.startJob('s1', request('pass'));
-    await read(bench.runner.followJob('s1', job.job_id, null));
-    const readers = Array.from({ length: 8 }, () => bench.runner.followJob('s1', job.job_id, null));
+    await bench.session('a5');
+    const job = await bench.runner.startJob('a5', request('pass'));
+    await read(bench.runner.followJob('a5', job.job_id, null));
+    const readers = Array.from({ length: 8 }, () => bench.runner.followJob('a5', job.job_id, null));
 
-    expect(() => bench.runner.followJob('s1', job.job_id, null)).toThrow(expect.objectContaining({ code: 'TOO_MANY_SUBSCRIBERS' }));
+    expect(() => bench.runner.followJob('a5', job.job_id, null)).toThrow(expect.objectContaining({ code: 'TOO_MANY_SUBSCRIBERS' }));
     await readers[0]![Symbol.asyncDispose]();
-    await read(bench.runner.followJob('s1', job.job_id, null));
+    await read(bench.runner.followJob('a5', job.job_id, null));
     for (const reader of readers) await reader[Symbol.asyncDispose]();
   });
 });
 
 describe('cancelling (E58)', () => {
   it('stops a running job and answers when its tree is gone; a second cancel changes nothing', async () => {
-    await open();
-    await bench.session('s1');
-    const job = await bench.runner.startJob('s1', request('import subprocess, time\nprint("up", flush=True)\nsubprocess.Popen(["sleep", "600"])\nwhile True:\n    try: time.sleep(60)\n    except KeyboardInterrupt: pass'));
-    await read(bench.runner.followJob('s1', job.job_id, null), ({ type }) => type === 'exec_output');
+    await bench.session('a6');
+    const job = await bench.runner.startJob('a6', request('import subprocess, time\nprint("up", flush=True)\nsubprocess.Popen(["sleep", "600"])\nwhile True:\n    try: time.sleep(60)\n    except KeyboardInterrupt: pass'));
+    await read(bench.runner.followJob('a6', job.job_id, null), ({ type }) => type === 'exec_output');
     const started = performance.now();
-    const answer = await bench.runner.cancelJob('s1', job.job_id);
+    const answer = await bench.runner.cancelJob('a6', job.job_id);
     const ms = performance.now() - started;
-    const ended = bench.runner.job('s1', job.job_id);
+    const ended = bench.runner.job('a6', job.job_id);
 
     expect(answer).toEqual({ success: true, job_id: job.job_id, status: 'cancelled' });
     expect(ms).toBeLessThan(2_000);
     expect((await bench.leftovers()).children).toBe(0);
     expect(ended.result).toMatchObject({ cancelled: true, outcome: 'cancelled', returncode: -2, stdout: 'up\n', stderr: '[sidecar] Stopped on request.\n' });
-    expect(await bench.runner.cancelJob('s1', job.job_id)).toEqual(answer);
-    expect(bench.runner.job('s1', job.job_id)).toEqual(ended);
+    expect(await bench.runner.cancelJob('a6', job.job_id)).toEqual(answer);
+    expect(bench.runner.job('a6', job.job_id)).toEqual(ended);
   });
 
   it('never starts a cancelled job that waits, and keeps a finished one as it is', async () => {
-    await open();
-    const { workspace } = await bench.session('s1');
-    const busy = await Promise.all([1, 2].map(async () => await bench.runner.startJob('s1', request('import time; time.sleep(0.5)'))));
-    const waiting = await bench.runner.startJob('s1', request('open("ran.txt", "w")'));
-    const answer = await bench.runner.cancelJob('s1', waiting.job_id);
-    for (const job of busy) await read(bench.runner.followJob('s1', job.job_id, null));
+    const { workspace } = await bench.session('a7');
+    const busy = await Promise.all([1, 2].map(async () => await bench.runner.startJob('a7', request('import time; time.sleep(0.5)'))));
+    const waiting = await bench.runner.startJob('a7', request('open("ran.txt", "w")'));
+    const answer = await bench.runner.cancelJob('a7', waiting.job_id);
+    for (const job of busy) await read(bench.runner.followJob('a7', job.job_id, null));
 
     expect(waiting).toMatchObject({ status: 'queued', started_at: null });
     expect(answer.status).toBe('cancelled');
-    expect(bench.runner.job('s1', waiting.job_id)).toMatchObject({ status: 'cancelled', started_at: null, result: { cancelled: true, returncode: -2 } });
-    expect(await bench.runner.cancelJob('s1', busy[0]!.job_id)).toMatchObject({ status: 'succeeded' });
+    expect(bench.runner.job('a7', waiting.job_id)).toMatchObject({ status: 'cancelled', started_at: null, result: { cancelled: true, returncode: -2 } });
+    expect(await bench.runner.cancelJob('a7', busy[0]!.job_id)).toMatchObject({ status: 'succeeded' });
     expect(workspace).not.toContain('ran.txt');
-    expect((await read(bench.runner.followJob('s1', waiting.job_id, null))).map(({ type }) => type)).toEqual(['exec_status', 'exec_complete']);
+    expect((await read(bench.runner.followJob('a7', waiting.job_id, null))).map(({ type }) => type)).toEqual(['exec_status', 'exec_complete']);
   });
 
   it('ends everything of a session, and nothing of another', async () => {
-    await open({ poolMb: 512 });
-    await bench.session('s1');
-    await bench.session('s2');
-    const gone = bench.run('s1', 'import time; time.sleep(60)');
-    const job = await bench.runner.startJob('s1', request('import time; time.sleep(60)'));
-    const other = bench.run('s2', 'import time; time.sleep(0.4); print("mine")');
-    await bench.runner.endSession('s1');
+    await openOwn({ poolMb: 512 });
+    await bench.session('a8');
+    await bench.session('b8');
+    const gone = bench.runner.run('a8', request('import time; time.sleep(60)'));
+    const job = await bench.runner.startJob('a8', request('import time; time.sleep(60)'));
+    const other = bench.run('b8', 'import time; time.sleep(0.4); print("mine")');
+    await bench.runner.endSession('a8');
 
     expect(await gone).toMatchObject({ cancelled: true, reason: 'cancelled' });
-    expect(bench.runner.job('s1', job.job_id).status).toBe('cancelled');
-    expect(bench.pool.idleCount('s1')).toBe(0);
+    expect(bench.runner.job('a8', job.job_id).status).toBe('cancelled');
+    expect(bench.pool.idleCount('a8')).toBe(0);
     expect((await other).stdout).toBe('mine\n');
   });
 });
 
 describe('the queue', () => {
   it('holds 16 per session and refuses more, without a trace of the refused one', async () => {
-    await open();
-    await bench.session('s1');
+    await bench.session('a9');
     const jobs = [];
-    for (let index = 0; index < 18; index += 1) jobs.push(await bench.runner.startJob('s1', request('import time; time.sleep(30)')));
+    for (let index = 0; index < 18; index += 1) jobs.push(await bench.runner.startJob('a9', request('import time; time.sleep(30)')));
 
-    await expect(bench.runner.startJob('s1', request('pass'))).rejects.toMatchObject({ code: 'QUEUE_FULL' });
-    await expect(bench.runner.run('s1', request('pass'))).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+    await expect(bench.runner.startJob('a9', request('pass'))).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+    await expect(bench.runner.run('a9', request('pass'))).rejects.toMatchObject({ code: 'QUEUE_FULL' });
     expect(bench.runner.active()).toEqual({ running: 2, queued: 16 });
-    expect(bench.runner.jobs('s1')).toHaveLength(18);
-    await bench.runner.endSession('s1');
-    expect(bench.runner.jobs('s1').map(({ status }) => status)).toEqual(Array.from({ length: 18 }, () => 'cancelled'));
+    expect(bench.runner.jobs('a9')).toHaveLength(18);
+    await bench.runner.endSession('a9');
+    expect(bench.runner.jobs('a9').map(({ status }) => status)).toEqual(Array.from({ length: 18 }, () => 'cancelled'));
   });
 
   it('refuses a run that gets no slot within its own time limit', async () => {
-    await open();
-    await bench.session('s1');
-    for (let index = 0; index < 2; index += 1) await bench.runner.startJob('s1', request('import time; time.sleep(30)'));
+    await bench.session('a10');
+    for (let index = 0; index < 2; index += 1) await bench.runner.startJob('a10', request('import time; time.sleep(30)'));
 
-    await expect(bench.runner.run('s1', request('pass', { timeout_seconds: 1 }))).rejects.toMatchObject({ code: 'QUEUE_FULL' });
-    await bench.runner.endSession('s1');
+    await expect(bench.runner.run('a10', request('pass', { timeout_seconds: 1 }))).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+    await bench.runner.endSession('a10');
   });
 
   it('serves 50 runs of 10 sessions at once, all right and in turn (E63)', async () => {
-    await open();
     const order: string[] = [];
     const runs = Array.from({ length: 50 }, async (_unused, index) => {
-      const session = `s${index % 10}`;
+      const session = `many${index % 10}`;
       const answer = await bench.run(session, `print(${index})`);
       order.push(session);
       return answer.stdout;
@@ -203,81 +202,77 @@ describe('the queue', () => {
 
 describe('records', () => {
   it('gives what an earlier process left open a truthful end', async () => {
-    await open();
-    await bench.session('s1');
+    await bench.session('a12');
     const at = '2026-01-01T00:00:00.000Z';
     bench.store.executions.insert({
-      execution_id: 'exe_lost', session_id: 's1', lane: 'user', kind: 'job', started_at: at, ended_at: null, turn_index: 0, job_id: 'job_lost',
+      execution_id: 'exe_lost', session_id: 'a12', lane: 'user', kind: 'job', started_at: at, ended_at: null, turn_index: 0, job_id: 'job_lost',
       consultation_id: null, body: { code_sha256: 'x' },
     }, { code: 'print(1)' });
     bench.store.jobs.insert({
-      job_id: 'job_lost', session_id: 's1', state: 'running', created_at: 1, started_at: 2, ended_at: null, execution_id: 'exe_lost', request: {}, result: null,
+      job_id: 'job_lost', session_id: 'a12', state: 'running', created_at: 1, started_at: 2, ended_at: null, execution_id: 'exe_lost', request: {}, result: null,
       events: '',
     });
 
     expect(bench.runner.recover()).toEqual({ executions: 1, jobs: 1 });
-    expect(bench.runner.job('s1', 'job_lost')).toMatchObject({
+    expect(bench.runner.job('a12', 'job_lost')).toMatchObject({
       status: 'failed', reason: 'worker_lost', started_at: 2, ended_at: expect.any(Number), result: { outcome: 'start_failed', returncode: -3, reason: 'worker_lost' },
     });
-    expect(bench.runner.execution('s1', 'exe_lost')).toMatchObject({ outcome: 'start_failed', returncode: -3, reason: 'worker_lost', code: 'print(1)', ended_at: expect.any(String) });
-    expect((await read(bench.runner.followJob('s1', 'job_lost', null))).map(({ type }) => type)).toEqual(['exec_complete']);
+    expect(bench.runner.execution('a12', 'exe_lost')).toMatchObject({ outcome: 'start_failed', returncode: -3, reason: 'worker_lost', code: 'print(1)', ended_at: expect.any(String) });
+    expect((await read(bench.runner.followJob('a12', 'job_lost', null))).map(({ type }) => type)).toEqual(['exec_complete']);
     expect(bench.runner.recover()).toEqual({ executions: 0, jobs: 0 });
   });
 
   it('lists runs newest first, page by page, and knows none of another session', async () => {
-    await open();
-    const first = await bench.run('s1', 'print(1)');
-    const second = await bench.run('s1', 'print(2)');
-    await bench.session('s2');
+    const first = await bench.run('a13', 'print(1)');
+    const second = await bench.run('a13', 'print(2)');
+    await bench.session('b13');
 
-    const ids = (query: Record<string, unknown>) => bench.runner.executions('s1', { limit: 50, ...query }).map(({ execution_id }) => execution_id);
+    const ids = (query: Record<string, unknown>) => bench.runner.executions('a13', { limit: 50, ...query }).map(({ execution_id }) => execution_id);
     expect(ids({})).toEqual([second.execution_id, first.execution_id]);
     expect(ids({ before: second.execution_id })).toEqual([first.execution_id]);
     expect(ids({ lane: 'expert' })).toEqual([]);
-    expect(() => bench.runner.execution('s2', first.execution_id)).toThrow(expect.objectContaining({ code: 'EXECUTION_NOT_FOUND' }));
-    expect(() => bench.runner.job('s2', 'job_1')).toThrow(expect.objectContaining({ code: 'JOB_NOT_FOUND' }));
+    expect(() => bench.runner.execution('b13', first.execution_id)).toThrow(expect.objectContaining({ code: 'EXECUTION_NOT_FOUND' }));
+    expect(() => bench.runner.job('b13', 'job_1')).toThrow(expect.objectContaining({ code: 'JOB_NOT_FOUND' }));
     expect(() => bench.runner.jobs('nobody')).toThrow(expect.objectContaining({ code: 'SESSION_NOT_FOUND' }));
   });
 });
 
 describe('warm workers', () => {
   it('serve one run each and are made again in the background', async () => {
-    await open({ poolMb: 512, preload: ['json'] });
-    const cold = await bench.run('s1', 'import os; print(os.getpid()); open("left.txt", "w"); import json; json.left = 1');
+    await openOwn({ poolMb: 512, preload: ['json'] });
+    const cold = await bench.run('a14', 'import os; print(os.getpid()); open("left.txt", "w"); import json; json.left = 1');
     await bench.pool.settled();
-    const warm = await bench.run('s1', 'import json; print(hasattr(json, "left"))');
+    const warm = await bench.run('a14', 'import json; print(hasattr(json, "left"))');
     await bench.pool.settled();
 
     expect([cold['start'], warm['start']]).toEqual(['cold', 'warm']);
     expect(warm.stdout).toBe('False\n');
-    expect(bench.pool.idleCount('s1')).toBe(2);
+    expect(bench.pool.idleCount('a14')).toBe(2);
   });
 
   it('are replaced when they die while they wait (E60)', async () => {
-    await open({ poolMb: 512 });
-    await bench.run('s1', 'pass');
+    await openOwn({ poolMb: 512 });
+    await bench.run('a15', 'pass');
     await bench.pool.settled();
-    // The workers run as another user inside; the host sees them by their command line.
-    const pids = execFileSync('pgrep', ['-f', `worker.py`], { encoding: 'utf8' }).trim().split('\n').map(Number).filter((pid) => bench.guard.children().live > 0 && isBelow(pid));
-    for (const pid of pids) process.kill(pid, 'SIGKILL');
-    const answer = await bench.run('s1', 'print("fine")');
+    const [worker] = execFileSync('pgrep', ['-P', String(process.pid), '-f', 'worker.py'], { encoding: 'utf8' }).trim().split('\n').map(Number);
+    process.kill(worker!, 'SIGKILL');
+    const answer = await bench.run('a15', 'print("fine")');
 
-    expect(pids.length).toBeGreaterThan(0);
     expect(answer).toMatchObject({ reason: 'ok', stdout: 'fine\n' });
   });
 
   it('are not used when a file of the workspace hides a module they have', async () => {
-    await open({ poolMb: 512, preload: ['pandas'] });
-    const { workspace } = await bench.session('s1');
-    await bench.run('s1', 'pass');
+    await openOwn({ poolMb: 512, preload: ['pandas'] });
+    const { workspace } = await bench.session('a16');
+    await bench.run('a16', 'pass');
     await bench.pool.settled();
     await writeFiles(workspace, { 'pandas.py': 'value = 7' });
 
-    expect(await bench.run('s1', 'import pandas; print(pandas.value)')).toMatchObject({ start: 'cold', stdout: '7\n' });
+    expect(await bench.run('a16', 'import pandas; print(pandas.value)')).toMatchObject({ start: 'cold', stdout: '7\n' });
   });
 
   it('leave room: the least recently used session loses its worker first (E63)', async () => {
-    await open({ poolMb: 150 });
+    await openOwn({ poolMb: 150 });
     for (const id of ['a', 'b', 'c']) {
       await bench.session(id);
       await bench.runner.prepare(id);
@@ -288,21 +283,12 @@ describe('warm workers', () => {
   });
 });
 
-/** True for a process below this one. */
-function isBelow(pid: number): boolean {
-  for (let parent = pid, step = 0; parent > 1 && step < 12; step += 1) {
-    if (parent === process.pid) return true;
-    parent = Number(execFileSync('ps', ['-o', 'ppid=', '-p', String(parent)], { encoding: 'utf8' }).trim());
-  }
-  return false;
-}
-
 it('does not take a sleep of the machine for running time (E62)', async () => {
   let skew = 0;
   const clock: Clock = { now: () => systemClock.now(), monotonicMs: () => systemClock.monotonicMs() + skew };
-  await open({ clock });
-  await bench.session('s1');
-  const source = await bench.runner.stream('s1', request('import time\nprint("up", flush=True)\ntime.sleep(1.5)\nprint("done")', { timeout_seconds: 5 }));
+  await openOwn({ clock });
+  await bench.session('a18');
+  const source = await bench.runner.stream('a18', request('import time\nprint("up", flush=True)\ntime.sleep(1.5)\nprint("done")', { timeout_seconds: 5 }));
   const events: Event[] = [];
   for await (const frame of source.frames) {
     events.push(JSON.parse(frame.slice(frame.indexOf('data: ') + 6)) as Event);

@@ -169,7 +169,7 @@ describe('many outputs', () => {
   });
 
   it('counts displays beyond the caps', async () => {
-    const answer = await run('from IPython.display import display\nfor i in range(20_000):\n    display(i)', { timeout_seconds: 120 });
+    const answer = await run('from IPython.display import display\nfor i in range(11_000):\n    display(i)', { timeout_seconds: 120 });
 
     expect(answer.outputs.length).toBeLessThanOrEqual(10_001);
     expect(answer.stderr).toMatch(/\d+ displays \(\d+ bytes\) were not kept/);

@@ -105,6 +105,15 @@ describe.concurrent('a companion call', () => {
     expect([textOf(events), calls]).toEqual([PROSE, 2]);
   });
 
+  it('is tried three times in all, however it fails', async () => {
+    const silent = companionReply({ prose: '' });
+    const { events, calls } = await play('mixed silence', [rateLimited('ms', 1), silent, silent, text(GOOD)]);
+
+    expectOrder(events, 'modelFailsBeforeText');
+    expect(events.at(-1)).toMatchObject({ code: 'LLM_EMPTY_REPLY', retryable: true });
+    expect(calls).toBe(3);
+  });
+
   it('that says nothing behind its judgement is tried again', async () => {
     const { events } = await play('silence', [companionReply({ prose: '' }), text(GOOD)]);
 

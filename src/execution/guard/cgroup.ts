@@ -44,13 +44,14 @@ export function openCgroups(name: string): CgroupMaker | { missing: string } {
   return {
     version: roots.version, parents,
     controllers: { memory: roots.memory !== null, processes: roots.pids !== null, cpu: roots.cpu !== null },
-    create: (child) => createChild(roots, child),
+    create: (child) => createChildCgroup(roots, child),
     sweep: () => parents.reduce((count, folder) => count + sweepBeside(folder), 0),
     close: () => parents.forEach((folder) => removeFolder(folder)),
   };
 }
 
-function createChild(roots: CgroupRoots, name: string): ChildCgroup {
+/** The groups of one child below the given folders. */
+export function createChildCgroup(roots: CgroupRoots, name: string): ChildCgroup {
   const at = (folder: string | null): string | null => (folder === null ? null : join(folder, name));
   const place = { memory: at(roots.memory), pids: at(roots.pids), cpu: at(roots.cpu) };
   const folders = [...new Set(Object.values(place).filter((folder) => folder !== null))];

@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createChildCgroup } from './cgroup.ts';
 import { parseCgroupMounts, parseOwnCgroups } from './cgroup-roots.ts';
 import { readCapabilities, writeCapabilities } from './capability-cache.ts';
 import { ChildrenLedger } from './children-ledger.ts';
@@ -107,6 +108,35 @@ describe('control groups', () => {
       { version: 2, controllers: ['rw'], root: '/x', folder: '/sys/fs/cgroup/unified' },
     ]);
     expect(Object.fromEntries(parseOwnCgroups('4:memory:/a/b\n2:cpu,cpuacct:/c\n0::/user.slice\n'))).toEqual({ memory: '/a/b', cpu: '/c', cpuacct: '/c', '': '/user.slice' });
+  });
+});
+
+describe('a control group of a child', () => {
+  it('v2: one folder with memory, swap and process limits, and its counters', () => {
+    const child = createChildCgroup({ version: 2, memory: folder, pids: folder, cpu: folder }, 'c1');
+    const at = (name: string): string => join(folder, 'c1', name);
+    child.setLimits({ memoryBytes: 1_000, threads: 7 });
+    for (const [name, text] of Object.entries({
+      'memory.events': 'low 0\noom 2\noom_kill 1\n', 'memory.peak': '900\n', 'cpu.stat': 'usage_usec 5000\nuser_usec 1\n', 'pids.events': 'max 3\n',
+      'pids.peak': '7\n', 'cgroup.procs': '11\n12\n0\n',
+    })) writeFileSync(at(name), text);
+
+    expect(['memory.max', 'memory.swap.max', 'memory.oom.group', 'pids.max'].map((name) => readFileSync(at(name), 'utf8'))).toEqual(['1000', '0', '1', '7']);
+    expect({ files: child.joinFiles, kills: child.oomKills(), pids: child.pids(), usage: child.usage() }).toEqual({
+      files: [at('cgroup.procs')], kills: 1, pids: [11, 12], usage: { cpuMs: 5, peakBytes: 900, peakProcesses: 7, refusedForks: 3 },
+    });
+  });
+
+  it('v1: one folder per controller, and swap counts as memory', () => {
+    for (const name of ['memory', 'pids']) mkdirSync(join(folder, name));
+    const child = createChildCgroup({ version: 1, memory: join(folder, 'memory'), pids: join(folder, 'pids'), cpu: null }, 'c1');
+
+    child.setLimits({ memoryBytes: 1_000, threads: 7 });
+    writeFileSync(join(folder, 'memory', 'c1', 'memory.oom_control'), 'oom_kill_disable 0\nunder_oom 0\noom_kill 4\n');
+
+    expect(['limit_in_bytes', 'memsw.limit_in_bytes'].map((name) => readFileSync(join(folder, 'memory', 'c1', `memory.${name}`), 'utf8'))).toEqual(['1000', '1000']);
+    expect({ kills: child.oomKills(), counts: [child.countsMemory, child.countsProcesses, child.countsCpu], cpu: child.usage().cpuMs, files: child.joinFiles.length })
+      .toEqual({ kills: 4, counts: [true, true, false], cpu: null, files: 2 });
   });
 });
 

@@ -1,5 +1,5 @@
 import { readFileSync, rmdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { ChildrenLedger, LedgerEntry } from './children-ledger.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import { removeTree } from './remove-tree.ts';
@@ -33,9 +33,20 @@ function endGroup(folder: string): number {
   try {
     for (const line of readFileSync(join(folder, 'cgroup.procs'), 'latin1').split('\n')) if (line !== '' && line !== '0') killQuietly(Number(line));
     rmdirSync(folder);
+    removeHostGroup(dirname(folder));
     return 1;
   } catch {
     return 0; // gone already, or still emptying: the sweep of groups comes after
+  }
+}
+
+/** The folder of a dead host, once its last child's is gone. */
+function removeHostGroup(folder: string): void {
+  if (!/^sidecar-\d+-/.test(basename(folder))) return;
+  try {
+    rmdirSync(folder);
+  } catch {
+    // others are still in it
   }
 }
 

@@ -17,7 +17,8 @@ import { KernelRegistry } from './kernels/kernel-registry.ts';
 import type { CellFrames, CursorRequest, NotebookStatus, Notebooks, NotebooksDeps } from './notebook-contract.ts';
 
 const CLIENT_CELL_SECONDS = 600;
-const ASK_MS = 1_000;
+/** A running cell may hold an answer back for ever; an idle kernel is only slow, at its first completion. */
+const ASK_MS = { busy: 1_000, idle: 5_000 } as const;
 const IS_COMPLETE_MS = 500;
 
 /** Makes the notebooks of this process. No kernel runs before the first call that needs one. */
@@ -120,6 +121,10 @@ class SessionNotebooks implements Notebooks {
     await this.#registry.endSession(sessionId);
   }
 
+  async cull(): Promise<void> {
+    await this.#registry.cull();
+  }
+
   active(): { kernels: number; busy: number } {
     const kernels = this.#registry.list().filter((kernel) => kernel.info !== null);
     return { kernels: kernels.length, busy: kernels.filter((kernel) => kernel.queue.isBusy).length };
@@ -197,7 +202,9 @@ class SessionNotebooks implements Notebooks {
   }
 
   async #ask(sessionId: string, type: string, content: Record<string, unknown>): Promise<Record<string, unknown>> {
-    return await askOrRefuse(await this.#connect(sessionId), this.#deps, { type, content, timeoutMs: ASK_MS });
+    const connection = await this.#connect(sessionId);
+    const isBusy = this.#registry.tryMain(sessionId)?.queue.isBusy ?? false;
+    return await askOrRefuse(connection, this.#deps, { type, content, timeoutMs: isBusy ? ASK_MS.busy : ASK_MS.idle });
   }
 
   async #connect(sessionId: string) {

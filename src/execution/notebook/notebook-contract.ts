@@ -71,6 +71,8 @@ export interface Notebooks {
   prepare(sessionId: string): void;
   /** Ends kernels of a session; resolves when their processes are gone. */
   endSession(sessionId: string): Promise<void>;
+  /** Ends what has been idle for too long; called by a timer. */
+  cull(): Promise<void>;
   active(): { kernels: number; busy: number };
   stop(): Promise<void>;
   /** What `/jupyter` speaks to. */

@@ -18,6 +18,8 @@ export function createUserRunner(deps: UserRunnerDeps): UserRunner {
   return new UserLane(deps);
 }
 
+const KEPT_ENDINGS = 200;
+
 class UserLane implements UserRunner {
   readonly #context: SessionRunContext;
   readonly #slots = new RunSlots({
@@ -27,6 +29,8 @@ class UserLane implements UserRunner {
   readonly #readers = createReaderCount();
   /** Runs without a job; an entry leaves with its run. */
   readonly #direct = new Map<Promise<unknown>, { sessionId: string; abort: AbortController }>();
+  /** How often a session was ended here; the oldest entries leave. */
+  readonly #endings = new Map<string, number>();
   #isStopping = false;
 
   constructor(deps: UserRunnerDeps) {
@@ -35,9 +39,8 @@ class UserLane implements UserRunner {
   }
 
   async run(sessionId: string, request: RunRequest): Promise<RunAnswer> {
-    const plan = await this.#accept(sessionId, request, 'run');
     const abort = new AbortController();
-    const done = runDirect({ context: this.#context, slots: this.#slots }, plan, abort);
+    const done = this.#runDirect(sessionId, request, abort);
     this.#direct.set(done, { sessionId, abort });
     return await done.finally(() => this.#direct.delete(done));
   }
@@ -92,6 +95,8 @@ class UserLane implements UserRunner {
   }
 
   async endSession(sessionId: string): Promise<void> {
+    this.#endings.set(sessionId, (this.#endings.get(sessionId) ?? 0) + 1);
+    if (this.#endings.size > KEPT_ENDINGS) this.#endings.delete([...this.#endings.keys()][0] ?? '');
     await Promise.all([this.#jobs.endAll(sessionId), this.#endDirect(sessionId)]);
     await this.#context.pool.end(sessionId);
     this.#context.imports.forget(sessionId);
@@ -110,13 +115,21 @@ class UserLane implements UserRunner {
     await Promise.all([this.#jobs.endAll(null), this.#endDirect(null)]);
   }
 
+  async #runDirect(sessionId: string, request: RunRequest, abort: AbortController): Promise<RunAnswer> {
+    const plan = await this.#accept(sessionId, request, 'run');
+    return await runDirect({ context: this.#context, slots: this.#slots }, plan, abort);
+  }
+
   async #accept(sessionId: string, request: RunRequest, kind: RunPlan['kind']): Promise<RunPlan> {
     if (this.#isStopping) throw new SidecarError('SHUTTING_DOWN', 'no new runs', { retryAfterSeconds: 1 });
     return await acceptRun(this.#context, { sessionId, request, kind });
   }
 
   async #start(sessionId: string, request: RunRequest, kind: 'job' | 'stream'): Promise<Job> {
+    const ended = this.#endings.get(sessionId) ?? 0;
     const plan = await this.#accept(sessionId, request, kind);
+    // The session may have been ended while this was being accepted; nothing may start after that.
+    if (this.#isStopping || (this.#endings.get(sessionId) ?? 0) !== ended) throw new SidecarError('SESSION_NOT_FOUND', 'the session was ended meanwhile');
     const abort = new AbortController();
     // What is watched live waits for its slot at most as long as it may take; a job waits for its turn.
     const wait = kind === 'stream' ? AbortSignal.any([abort.signal, AbortSignal.timeout(request.timeout_seconds * 1000)]) : abort.signal;

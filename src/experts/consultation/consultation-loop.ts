@@ -7,6 +7,7 @@ import { checkOutput } from '../outputs/check-output.ts';
 import type { ToolFact } from '../outputs/check-output.ts';
 import type { ExpertOutput } from '../outputs/output-schemas.ts';
 import type { ExpertPackage } from '../registry/load-package.ts';
+import { clipBytes } from '../tools/clip-bytes.ts';
 import { isToolName } from '../tools/tool-names.ts';
 import type { ToolName } from '../tools/tool-names.ts';
 import { toolError } from '../tools/tool-outcome.ts';
@@ -189,12 +190,6 @@ async function give(parts: LoopParts, { entries }: Step, { call, result }: { cal
   const text = clipBytes(parts.clean(JSON.stringify(result)), MAX_RESULT_BYTES);
   await parts.record.say([{ role: 'tool', name: call.name, result: text }]);
   entries.push({ kind: 'result', call, content: wrapResult(text, { boundary: parts.boundary, origin: `result of ${isToolName(call.name) ? call.name : 'an unknown tool'}` }) });
-}
-
-function clipBytes(text: string, limit: number): string {
-  const bytes = Buffer.from(text);
-  if (bytes.length <= limit) return text;
-  return `${new TextDecoder('utf-8').decode(bytes.subarray(0, limit - 16), { stream: true })}… [cut]`;
 }
 
 /** Null when the input is no JSON object. */

@@ -2,6 +2,7 @@ import { SidecarError, languageOf } from '../../contracts/index.ts';
 import { ConsultationFailure } from '../consultation/consultation-failure.ts';
 import { dataToolInput } from './data-program.ts';
 import type { ExpertCallResult, ExpertRunner, ExpertWorkspace } from '../../execution/expert-runner/index.ts';
+import { clipBytes } from './clip-bytes.ts';
 import { TOOL_RESULTS } from './tool-definitions.ts';
 import type { DataToolName } from './tool-names.ts';
 import { toolError } from './tool-outcome.ts';
@@ -25,6 +26,8 @@ export interface LaneContext {
 
 /** Time for one call; the lane itself allows no more. */
 export const LANE_CALL_MS = 20_000;
+/** Of each stream, so that a result with both stays below its own limit. */
+const MAX_PRINTED_BYTES = 24 * 1024;
 const START_FAILURES: ReadonlySet<string> = new Set(['guard_unavailable', 'python_unavailable']);
 const REFUSALS: ReadonlySet<string> = new Set(['LANE_REFUSED', 'EXECUTION_UNAVAILABLE']);
 
@@ -43,8 +46,9 @@ export async function runDataTool(context: LaneContext, call: { tool: DataToolNa
 export async function runPython(context: LaneContext, input: { code: string; timeout_s: number }): Promise<ToolOutcome> {
   const run = await runInLane(context, { code: input.code, stdin: '', timeoutMs: Math.round(input.timeout_s * 1000) });
   const left = await context.workspace.artifacts();
+  const printed = (text: string): string => clipBytes(context.clean(text), MAX_PRINTED_BYTES);
   const result = {
-    ok: run.ok, exit_code: run.exitCode, stdout: context.clean(run.stdout), stderr: context.clean(run.stderr),
+    ok: run.ok, exit_code: run.exitCode, stdout: printed(run.stdout), stderr: printed(run.stderr),
     duration_ms: Math.round(run.durationMs), reason: run.reason, message: context.clean(run.message),
     files: left.map(({ path, size_bytes: bytes }) => ({ name: `out/${path}`, bytes })),
   };

@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { Log } from '../../config/index.ts';
 import { silentLog } from '../../config/index.ts';
-import { companionReply, gate, inPieces, memoReply, recordReply, structured, text } from '../../../tests/support/provider/index.ts';
-import { expectOrder, noticesOf, orderOf } from '../../../tests/support/turn-order.ts';
+import type { TurnEvent } from '../../contracts/index.ts';
+import { breakOff, companionReply, gate, inPieces, memoReply, recordReply, structured, text } from '../../../tests/support/provider/index.ts';
+import { expectOrder, noticesOf, orderOf, toldUsage } from '../../../tests/support/turn-order.ts';
 import { CompanionSpeech } from './companion-speech.ts';
 import { MODELS, SESSION, openEngineBench } from './engine-bench.test-support.ts';
 import { RunningTurn } from './running-turn.ts';
 
 const REFUSE = "CREATE TRIGGER refuse BEFORE INSERT ON history BEGIN SELECT RAISE(ABORT, 'the disk says no'); END";
+const REFUSE_FRAMES = REFUSE.replace('INSERT ON history', 'INSERT ON frames');
 const ALLOW = 'DROP TRIGGER refuse';
 
 describe('a commit', () => {
@@ -42,6 +44,8 @@ describe('a commit', () => {
 
     expectOrder(events, 'commitRefused');
     expect(events.at(-1)).toMatchObject({ code: 'STORAGE_FAILED' });
+    const [reply, repair] = bench.provider.requests;
+    expect(toldUsage(events).CA?.input_tokens).toBeGreaterThan(reply!.promptTokens + repair!.promptTokens / 2); // both calls, one of them estimated
     expectOrder(await bench.turn('once more'), 'locked');
   });
 
@@ -49,7 +53,7 @@ describe('a commit', () => {
     const log: Log = { ...silentLog, warn: () => { if (isRefusing) bench.sql(ALLOW); isRefusing = false; } };
     let isRefusing = false;
     await using bench = await openEngineBench({ log });
-    bench.sql(REFUSE);
+    bench.sql(REFUSE_FRAMES);
     isRefusing = true;
 
     const events = await bench.turn('What is a table?');
@@ -146,6 +150,46 @@ describe('a memo', () => {
     expect(bench.store.history.list(SESSION)[0]?.token_usage?.MA).toMatchObject(sum);
     expect(bench.row().digest.key_observations).toEqual(['reads headers first']);
     expect(bench.store.memoJobs.all()).toEqual([]);
+  });
+
+  it('that failed is tried again at the next start, and only its new tokens are told', async () => {
+    await using bench = await openEngineBench();
+    const broken = [text('{"obs'), breakOff('end')];
+    bench.provider.script(MODELS.MA, broken, broken, structured(memoReply()));
+    const first = toldUsage(await bench.turn('What is a table?')).MA!;
+    await bench.restart();
+    const live = bench.hub.follow(SESSION, null);
+
+    bench.engine.recover();
+    const late: TurnEvent[] = [];
+    for await (const frame of live.frames) {
+      late.push(JSON.parse(frame.slice(frame.indexOf('{'))) as TurnEvent);
+      if (frame.includes('report_updated')) break;
+    }
+
+    const second = toldUsage(late).MA!;
+    const rows = bench.store.ledger.ofTurn(bench.store.history.list(SESSION)[0]!.turn_id).filter((row) => row.agent === 'MA');
+    const spent = rows.map((row) => row.usage.input_tokens);
+    expect([first.input_tokens, second.input_tokens]).toEqual([spent[0]! + spent[1]!, spent[2]]);
+    expect(bench.store.history.list(SESSION)[0]?.token_usage?.MA).toMatchObject({ input_tokens: first.input_tokens + second.input_tokens });
+  });
+
+  it('that ends while the next turn runs is kept by that turn\'s commit', async () => {
+    await using bench = await openEngineBench({ settings: { memoWaitMs: 0 } });
+    bench.provider.script(MODELS.MA, [gate('memo'), text(memoReply({ observations: { add: ['reads headers first'], drop: [] } }))], [gate('never')]);
+    await bench.turn('one');
+    await bench.provider.reached('memo');
+    bench.provider.script(MODELS.CA, [gate('answer'), text(companionReply())]);
+    const { turnId } = bench.engine.start(SESSION, { text: 'two', clientTurnId: null });
+    await bench.provider.reached('answer');
+    const live = bench.hub.follow(SESSION, null);
+    const following = bench.follow(turnId);
+    bench.provider.release('memo');
+    for await (const frame of live.frames) if (frame.includes('report_updated')) break;
+    bench.provider.release('answer');
+
+    expectOrder(await following, 'locked');
+    expect(bench.row()).toMatchObject({ digest: { key_observations: ['reads headers first'] }, state: { turn_index: 2 } });
   });
 
   it('never delays the next turn, and what waits becomes one', async () => {

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { InstructionPacket, Judgement } from '../../../contracts/index.ts';
 import { ModelError } from '../../../models/index.ts';
@@ -9,6 +10,7 @@ import { CompanionSpeech } from '../companion-speech.ts';
 import type { SpeechEnd } from '../companion-speech.ts';
 import type { EngineDeps } from '../engine-deps.ts';
 import { callContextOf } from '../model-calls.ts';
+import type { Caller } from '../model-calls.ts';
 import type { RunningTurn } from '../running-turn.ts';
 import { callerOf } from '../turn-caller.ts';
 import type { SpokenReply } from '../turn-work.ts';
@@ -34,11 +36,12 @@ export type SpokenTurn = SpeechEnd & { system: string | null };
  * afterwards, and when all tries failed, it throws ModelError.
  */
 export async function speakToLearner(turn: RunningTurn, input: SpeakInput, deps: EngineDeps): Promise<SpokenTurn> {
-  for (let attempt = 1; ; attempt += 1) {
-    const result = await withSmallerRetry((share) => speakOnce(turn, { ...input, share, isLast: attempt >= TRIES }, deps));
+  const attempts = { used: 0 }; // The gateway's own retries count too.
+  for (let round = 0; ; round += 1) {
+    const result = await withSmallerRetry((share) => speakOnce(turn, { ...input, share, attempts }, deps));
     if ('end' in result) return { ...result.end, system: result.system };
     turn.notice('model_retry', 'CA');
-    await delay(result.waitMs ?? Math.random() * BACKOFF_MS * 2 ** attempt, undefined, { signal: turn.signal });
+    await delay(result.waitMs ?? randomInt(BACKOFF_MS * 2 ** round), undefined, { signal: turn.signal });
   }
 }
 
@@ -50,7 +53,7 @@ function solutionPolicyOf(packet: InstructionPacket, references: readonly string
 
 type Try = { end: SpeechEnd; system: string | null } | { waitMs: number | null };
 
-async function speakOnce(turn: RunningTurn, input: SpeakInput & { share: number; isLast: boolean }, deps: EngineDeps): Promise<Try> {
+async function speakOnce(turn: RunningTurn, input: SpeakInput & { share: number; attempts: { used: number } }, deps: EngineDeps): Promise<Try> {
   const built = createCallBuilder(deps)(input.purpose, input.snapshot, {
     share: input.share, ...(input.system !== undefined && input.share === 1 ? { system: input.system } : {}),
   });
@@ -63,11 +66,18 @@ async function speakOnce(turn: RunningTurn, input: SpeakInput & { share: number;
   });
   const { signal } = speech;
   try {
-    const end = await speech.read(deps.gateway.stream(built.request, callContextOf(callerOf(turn, signal), built, deps), signal));
+    const caller: Caller = {
+      ...callerOf(turn, signal),
+      countAttempt: (row) => {
+        input.attempts.used += 1;
+        turn.countAttempt(row);
+      },
+    };
+    const end = await speech.read(deps.gateway.stream(built.request, callContextOf(caller, built, deps), signal));
     return { end, system: built.system };
   } catch (error) {
     turn.signal.throwIfAborted();
-    const isAgain = error instanceof ModelError && error.retryable && speech.sawText && !speech.isVisible && !input.isLast;
+    const isAgain = error instanceof ModelError && error.retryable && speech.sawText && !speech.isVisible && input.attempts.used < TRIES;
     if (!isAgain) throw error;
     return { waitMs: error.retryAfterMs };
   }
