@@ -90,7 +90,7 @@ def private_duplicate(number):
 def watch_crashes(diagnostics):
     """The last words of a crash go to the host, whatever became of descriptor 2."""
     import faulthandler
-    faulthandler.enable(file=diagnostics)
+    faulthandler.enable(file=diagnostics, all_threads=False)
 
 
 def plain_streams_in_children(private, app):

@@ -1,11 +1,15 @@
 """ipykernel without ports and files: sockets on in-process names, no heartbeat, no configuration, history in memory only."""
+import contextlib
 import os
+import signal
+import socket
 import sys
 import threading
 
 import zmq
 from ipykernel.iostream import IOPubThread
 from ipykernel.kernelapp import IPKernelApp
+from tornado.ioloop import IOLoop
 from traitlets.config import Config
 
 import kernel_bridge
@@ -34,6 +38,7 @@ class SidecarKernelApp(IPKernelApp):
     caps = None
     gate = None
     native = None
+    waker = None
 
     def load_config_file(self, *_args, **_kwargs):
         """Nothing that lies in a folder configures a kernel."""
@@ -61,27 +66,47 @@ class SidecarKernelApp(IPKernelApp):
         super().init_sockets()
         self.bridge.connect(self.context, self.endpoints, self.session.key)
 
-    def _bind_socket(self, socket, _port):
+    def _bind_socket(self, bound, _port):
         name = NAMES[len(self.endpoints)] if len(self.endpoints) < len(NAMES) else "iopub"
         self.endpoints[name] = f"inproc://sidecar-{name}"
-        kernel_bridge.unbounded(socket)
-        socket.bind(self.endpoints[name])
+        kernel_bridge.unbounded(bound)
+        bound.bind(self.endpoints[name])
         return 0
 
     def init_iopub(self, context):
-        socket = context.socket(zmq.XPUB)
-        self._bind_socket(socket, 0)
+        publisher = context.socket(zmq.XPUB)
+        self._bind_socket(publisher, 0)
         self.configure_tornado_logger()
         GatedIOPubThread.gate = self.gate
-        self.iopub_thread = GatedIOPubThread(socket, pipe=False, session=self.session)
+        self.iopub_thread = GatedIOPubThread(publisher, pipe=False, session=self.session)
         self.iopub_thread.start()
         self.iopub_socket = self.iopub_thread.background_socket
+
+    def start(self):
+        self.waker = wake_on_signals(IOLoop.current().asyncio_loop)
+        super().start()
 
     def init_io(self):
         stream = kernel_output.BoundedOutStream
         stream.caps, stream.gate, stream.native = self.caps, self.gate, self.native
         super().init_io()
         self.native.start(sys.stdout)
+
+
+def wake_on_signals(loop):
+    """A signal wakes the event loop: ipykernel's handler for awaiting cells only queues a callback, which a sleeping loop does not see."""
+    receiver, sender = socket.socketpair()
+    receiver.setblocking(False)
+    sender.setblocking(False)
+
+    def drain():
+        with contextlib.suppress(BlockingIOError):
+            while receiver.recv(256):
+                pass
+
+    loop.add_reader(receiver, drain)
+    signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+    return sender  # the caller keeps it open
 
 
 def create_app(bridge, caps, gate, native, run_folder):

@@ -2,21 +2,18 @@
 import atexit
 import builtins
 import json
-import linecache
 import os
 import signal
 import sys
-import tempfile
 import threading
 import types
-import warnings
 
 import worker_figures
 import worker_reasons
+import worker_streams
 import worker_trace
 
 MAX_TRAILER = 4096
-PRIVATE_ERRORS = 65
 
 
 class Ending:
@@ -31,18 +28,18 @@ class Ending:
 
 def run(job, guarded, run_folder):
     """Runs the job and ends this process."""
-    errors = _private_errors()
+    errors = worker_streams.private_errors()
     is_expert = guarded.policy["lane"] == "expert"
     workspace = os.getcwd()
     path, name = _program(job, run_folder, workspace)
     places = worker_trace.Places(path, name, workspace)
     worker_figures.FIGURES.folder = job.get("figures_dir")
-    _give_input(job.get("stdin") or "")
-    _line_buffer()
-    _install_hooks(places)
+    worker_streams.give_input(job.get("stdin") or "")
+    worker_streams.line_buffer()
+    worker_streams.install_hooks(places)
     _seed(job.get("seed"))
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=lambda: _close(guarded.lifeline))
+        os.register_at_fork(after_in_child=lambda: worker_streams.close(guarded.lifeline))
     pid = os.getpid()
     sys.argv = [path, *job.get("argv", [])]
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
@@ -117,7 +114,7 @@ def _end_with_exit(ending, error):
     if code is None:
         return
     if not isinstance(code, int):
-        _print_text(f"{code}\n")
+        worker_streams.print_text(f"{code}\n")
         code = 1
     ending.exit_code = code & (0xFFFFFFFF if sys.platform == "win32" else 0xFF)
     ending.reason = "ok" if ending.exit_code == 0 else "exit"
@@ -147,19 +144,7 @@ def _print_error(error, places, only_last=False):
         text = worker_trace.render(error, places)
     except BaseException:
         text = f"{type(error).__name__}: {worker_reasons.text_of(error)}\n"
-    _print_text(text)
-
-
-def _print_text(text):
-    try:
-        sys.stdout.flush()
-    except BaseException:
-        pass  # closed or replaced by the program
-    try:
-        sys.stderr.write(text)
-        sys.stderr.flush()
-    except BaseException:
-        _write_all(2, text.encode("utf-8", "backslashreplace"))
+    worker_streams.print_text(text)
 
 
 def _leave(ending, pid, errors, secret):
@@ -176,7 +161,7 @@ def _leave(ending, pid, errors, secret):
         except BaseException:
             continue  # closed, detached or replaced by the program
     if os.getpid() == pid:
-        _write_all(errors, b"\n\x1e" + secret.encode() + _trailer(ending) + b"\n")
+        worker_streams.write_all(errors, b"\n\x1e" + secret.encode() + _trailer(ending) + b"\n")
     os._exit(ending.exit_code)
 
 
@@ -208,42 +193,6 @@ def _usage():
     return cpu, scale * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def _give_input(text):
-    """Descriptor 0 becomes a nameless file with the input, or the null device."""
-    if text == "":
-        source = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(source, 0)
-        os.close(source)
-    else:
-        with tempfile.TemporaryFile() as file:
-            file.write(text.encode("utf-8", "replace"))
-            file.seek(0)
-            os.dup2(file.fileno(), 0)
-    sys.stdin = sys.__stdin__ = open(0, "r", encoding="utf-8", errors="backslashreplace", closefd=False)
-
-
-def _line_buffer():
-    """A stop loses no finished line."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
-
-
-def _install_hooks(places):
-    def report(arguments):
-        if arguments.exc_type is SystemExit or arguments.exc_value is None:
-            return
-        name = getattr(arguments.thread, "name", "?")
-        _print_text(f"Exception in thread {name}:\n{worker_trace.render(arguments.exc_value, places)}")
-    threading.excepthook = report
-    plain = warnings.formatwarning
-
-    def format_warning(message, category, filename, lineno, line=None):
-        return plain(message, category, places.name_of(filename) or filename, lineno, line or linecache.getline(filename, lineno))
-    warnings.formatwarning = format_warning
-    # The second thread is ours; it touches nothing that a forked child needs.
-    warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork", category=DeprecationWarning)
-
-
 def _seed(seed):
     if seed is None:
         return
@@ -252,26 +201,3 @@ def _seed(seed):
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         numpy.random.seed(seed)
-
-
-def _private_errors():
-    """A copy of descriptor 2 that closing 2 does not end and that no child inherits."""
-    if sys.platform == "win32":
-        return os.dup(2)
-    import fcntl
-    return fcntl.fcntl(2, fcntl.F_DUPFD_CLOEXEC, PRIVATE_ERRORS)
-
-
-def _write_all(descriptor, content):
-    try:
-        while content:
-            content = content[os.write(descriptor, content):]
-    except OSError:
-        pass  # nobody reads any more
-
-
-def _close(descriptor):
-    try:
-        os.close(descriptor)
-    except OSError:
-        pass

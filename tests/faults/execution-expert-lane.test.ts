@@ -24,6 +24,11 @@ afterEach(async () => {
   expect(await readFile(join(workspace.folder, 'inputs', 'a.txt'), 'utf8')).toBe('hello');
 });
 
+/** Where this machine lacks a guard, the report says so. */
+function expectRefusal(): void {
+  expect(bench.report.lanes.expert).toMatchObject({ available: false, reason: expect.any(String) });
+}
+
 async function call(code: string, more: { timeoutMs?: number; signal?: AbortSignal; workspace?: ExpertWorkspace } = {}): Promise<ExpertCallResult> {
   return await bench.experts.run({
     workspace, expertId: 'code_checker', turnIndex: 3, code, language: 'en', signal: more.signal ?? new AbortController().signal, ...more,
@@ -52,7 +57,7 @@ it('runs below its minimum for nobody: where a guard is missing no process start
 });
 
 it('reads inputs, writes out/, and answers the same for the same inputs', async () => {
-  if (isRefused) return;
+  if (isRefused) return expectRefusal();
   const code = `
 import random, os, numpy, pandas
 table = pandas.read_csv('inputs/b.csv')
@@ -91,7 +96,7 @@ it.each<[title: string, code: string, expected: Record<string, unknown>]>([
   ['reads input (E29)', 'input()', { reason: 'error', hints: ['no_input'] }],
   ['lies beside a module of its own name (E42)', 'open("out/json.py", "w").write("x"); import json; print(json.dumps(1))', { reason: 'ok', hints: [] }],
 ])('a program of an expert that %s is told so', async (_title, code, expected) => {
-  if (isRefused) return;
+  if (isRefused) return expectRefusal();
   await using own = await bench.experts.openWorkspace({ sessionId: 's1', consultationId: 'consult_0002', inputs: INPUTS });
   const result = await call(code, { workspace: own, timeoutMs: 10_000 });
 
@@ -100,7 +105,7 @@ it.each<[title: string, code: string, expected: Record<string, unknown>]>([
 });
 
 it('stops at its time and on request, with the tree', async () => {
-  if (isRefused) return;
+  if (isRefused) return expectRefusal();
   const late = await call('while True: pass', { timeoutMs: 1_000 });
   const abort = new AbortController();
   const cancelled = call('import time\ntime.sleep(60)', { signal: abort.signal });
@@ -111,7 +116,7 @@ it('stops at its time and on request, with the tree', async () => {
 });
 
 it('keeps regular files of out/ only, with their hashes (E36)', async () => {
-  if (isRefused) return;
+  if (isRefused) return expectRefusal();
   await using own = await bench.experts.openWorkspace({ sessionId: 's1', consultationId: 'consult_0003', inputs: [] });
   await call('import os\nopen("out/ok.csv", "w").write("a")\nos.symlink("/etc/passwd", "out/link.csv")\nos.symlink("/etc", "out/folder")\nos.mkfifo("out/pipe")', { workspace: own });
   const target = join(bench.folder, 'kept');

@@ -1,6 +1,10 @@
 import { readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { createIds, systemClock } from '../../src/config/index.ts';
+import { laneLimits } from '../../src/execution/guard/index.ts';
+import { runOnWorker } from '../../src/execution/worker/index.ts';
+import type { WorkerPool } from '../../src/execution/worker/index.ts';
 import { openExecutionBench, writeFiles } from '../support/execution-bench.ts';
 import type { ExecutionBench } from '../support/execution-bench.ts';
 
@@ -208,6 +212,61 @@ open('data.pkl', 'wb').write(b'cos\\nsystem\\n(S"touch /tmp/pwned"\\ntR.')
     { path: 'sub/table.csv', size_bytes: 3, mime: 'text/csv', kind: 'file' },
   ]);
   expect(await readFile(outside, 'utf8')).toBe('secret');
+});
+
+it('collects nothing from outside while a program swaps a folder for a link (E37)', async () => {
+  const { workspace } = await bench.session('swap');
+  await writeFiles(bench.folder, { 'outside/stolen.txt': 'secret' });
+  await writeFiles(workspace, { 'real/own.txt': 'own' });
+  const swapping = bench.run('swap', `
+import os, time
+end = time.time() + 1.5
+os.rename('real', 'kept')
+while time.time() < end:
+    os.symlink(${JSON.stringify(join(bench.folder, 'outside'))}, 'folder'); os.unlink('folder')
+    os.mkdir('folder'); open('folder/own.txt', 'w').close(); os.unlink('folder/own.txt'); os.rmdir('folder')`);
+  const seen: string[] = [];
+  for (let index = 0; index < 12; index += 1) seen.push(...(await bench.run('swap', `open('n${index}.txt', 'w')`)).artifacts.map(({ path }) => path));
+  await swapping;
+
+  expect(seen.filter((path) => path.includes('stolen'))).toEqual([]);
+  expect(seen).toContain('n11.txt');
+});
+
+it.each([
+  ['compressed bytes that swell (E65)', 'import zlib\nbomb = zlib.compress(b"\\0" * 50_000_000)\nx = [zlib.decompress(bomb) for _ in range(100)]', { reason: 'memory_limit' }],
+  ['a figure of 20000 by 20000 pixels (E66)', 'import matplotlib.pyplot as plt\nplt.figure(figsize=(200, 200), dpi=100); plt.plot([1]); plt.show()', { reason: 'memory_limit' }],
+])('ends a program that unpacks %s within its memory', async (_title, code, expected) => {
+  const answer = await bench.run('bombs', code, { memory_limit_mb: 512 });
+
+  expect(answer).toMatchObject(expected);
+  expect(answer.artifacts).toEqual([]);
+});
+
+it('replaces a worker that dies before it takes its job, once and silently (E60)', async () => {
+  const { workspace, home } = await bench.session('replaced');
+  let claims = 0;
+  const dying = new Proxy(bench.pool, { get: (target, name) => {
+    const value: unknown = Reflect.get(target, name);
+    if (name !== 'claim') return typeof value === 'function' ? value.bind(target) as unknown : value;
+    return async (...request: Parameters<WorkerPool['claim']>) => {
+      const claimed = await target.claim(...request);
+      claims += 1;
+      if (claims === 1) await claimed.worker.child.kill();
+      return claimed;
+    };
+  } });
+  const { report } = await runOnWorker({ clock: systemClock, ids: createIds(systemClock), pool: dying }, {
+    spec: { group: 'replaced', lane: 'user', preload: [], keepsFigures: false, workspace: { folder: workspace, home, packages: null, sessionId: 'replaced' } },
+    job: {
+      executionId: 'exe_1', code: 'print("second")', path: null, argv: [], stdin: '', seed: null, wallMs: 5_000, keepsFigures: false, isNetworkOff: true,
+      limits: laneLimits('user', { memoryBytes: 4e9 }), output: { unit: 'characters', head: 100, tail: 100, ceilingBytes: 1e6 },
+    },
+    isFresh: false, hooks: { signal: new AbortController().signal, language: 'en', onText: () => {}, onStep: () => {} },
+  });
+
+  expect(report).toMatchObject({ reason: 'ok', stdout: 'second\n' });
+  expect(claims).toBe(2);
 });
 
 it('puts uploads under their bare names, where a file of the learner wins', async () => {

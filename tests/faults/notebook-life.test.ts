@@ -60,7 +60,7 @@ describe('interrupting', () => {
 
   it.each([
     ['swallows every interrupt', 'import time\nprint("go", flush=True)\nwhile True:\n    try:\n        while True: time.sleep(1)\n    except KeyboardInterrupt: pass'],
-    ['holds the interpreter in native code', 'import re\nprint("go", flush=True)\nre.match(r"(a+)+$", "a" * 64 + "b")'],
+    ['holds the interpreter in native code', 'import time\nprint("go", flush=True)\ntry: time.sleep(0.2)\nexcept KeyboardInterrupt: pass\nsum(range(10**13))'],
     ['stops its own process', 'import os, signal\nprint("go", flush=True)\nos.kill(os.getpid(), signal.SIGSTOP)'],
   ])('ends a cell that %s, restarts, and says that the state is lost', async (_title, code) => {
     const session = fresh();
@@ -153,11 +153,14 @@ describe('restart, reset and end', () => {
     await bench.run(session, 'kept = 1');
     const before = bench.notebooks.status(session);
     const waiting = Promise.withResolvers<unknown>();
+    const queueAndRestart = async (): Promise<void> => {
+      for await (const event of bench.stream(session, '1')) {
+        if (event.type === 'cell_start') void bench.notebooks.restart(session);
+        if (event.type === 'cell_complete') waiting.resolve(event.answer);
+      }
+    };
 
-    const running = await whenPrinting(session, 'import time\nprint("go", flush=True)\ntime.sleep(60)', () => {
-      bench.run(session, '1').then(waiting.resolve, waiting.reject);
-      void bench.notebooks.restart(session);
-    });
+    const running = await whenPrinting(session, 'import time\nprint("go", flush=True)\ntime.sleep(60)', () => void queueAndRestart());
 
     expect(running).toMatchObject({ success: false, reason: 'cancelled' });
     expect(await waiting.promise).toMatchObject({ success: false, reason: 'cancelled' });
@@ -176,12 +179,15 @@ describe('restart, reset and end', () => {
   });
 
   it('leaves no process behind when a session ends, also with a cell running', async () => {
+    const others = bench.guard.children().byLane.notebook;
     const session = fresh();
+    const ended = Promise.withResolvers<void>();
     await whenPrinting(session, 'import subprocess\nprint("go", flush=True)\nsubprocess.Popen(["sleep", "600"], start_new_session=True)\nimport time; time.sleep(60)', () => {
-      void bench.notebooks.endSession(session);
+      bench.notebooks.endSession(session).then(ended.resolve, ended.reject);
     });
+    await ended.promise;
 
-    expect(bench.guard.children().byLane.notebook).toBe(0);
+    expect(bench.guard.children().byLane.notebook).toBe(others);
     expect(bench.notebooks.status(session).state).toBe('none');
   });
 });

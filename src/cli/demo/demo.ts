@@ -22,7 +22,8 @@ const SAMPLE_CHAPTER = 'python_first_steps/ch1_reading_a_table';
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
   const { values: flags } = parseArguments(args, settingOptions());
   try {
-    const config = loadConfig({ env: withCheckoutSessions(terminal.env), flags, home: terminal.home, platform: terminal.platform });
+    const settings = loadConfig({ env: withCheckoutSessions(terminal.env), flags, home: terminal.home, platform: terminal.platform });
+    const config = { ...settings, workbench: true }; // A first look asks for the page.
     return await runServer({
       config, terminal, parentGone: null, consoleLevel: 'warn', onReady: (facts) => terminal.err(explain(facts, config)),
     });
@@ -38,7 +39,10 @@ function explain({ url, token }: ReadyFacts, config: Config): string {
 sidecar runs at ${url} (sessions: ${config.sessionsDir})
 ${isOffline ? 'The built-in offline tutor answers: rules, not a language model.' : `The model ${model ?? ''} answers.`}
 
-Talk to it in another terminal:
+Open it in a browser:
+  ${url}/#token=${token}
+
+Or talk to it in another terminal:
   SIDECAR_TOKEN=${token} npm run -s sidecar -- chat --url ${url}
 
 Or with curl:
@@ -48,7 +52,7 @@ Or with curl:
   curl -sN ${url}/api/session/first-look/message/stream -H "authorization: Bearer $SIDECAR_TOKEN" -H 'content-type: application/json' \\
     -d '{"message": "Where do I start?"}'
   curl -s ${url}/api/session/first-look/dynamic_report -H "authorization: Bearer $SIDECAR_TOKEN"
-${config.workbench ? `\nThe workbench:\n  ${url}/#token=${token}\n` : ''}${isOffline ? `
+${isOffline ? `
 For a real model stop this and set, for example:
   LLM_PROVIDER=openai LLM_MODEL=… LLM_API_KEY=… npm start
   LLM_BASE_URL=http://127.0.0.1:11434/v1 LLM_MODEL=… npm start      (an OpenAI-compatible server on this machine)

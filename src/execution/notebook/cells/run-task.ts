@@ -12,6 +12,8 @@ export interface TaskTimes { ladderStepMs: number; pingMs: number; settleMs: num
 export const TASK_TIMES: TaskTimes = { ladderStepMs: 5_000, pingMs: 1_000, settleMs: 2_000, inputMs: 300_000 };
 
 const MISSED_PINGS = 3;
+/** A cell that awaits is told by the latter. */
+const INTERRUPTS = new Set(['KeyboardInterrupt', 'CancelledError']);
 
 export interface TaskTools {
   clock: Clock;
@@ -117,7 +119,7 @@ export class RunningTask {
     if (status === 'ok') return this.#finish({ ...end, reason: 'ok' });
     if (status === 'error') {
       const [ename, evalue] = [String(reply?.ename ?? ''), String(reply?.evalue ?? '')];
-      const wasStopped = this.#stop !== null && ename === 'KeyboardInterrupt';
+      const wasStopped = this.#stop !== null && INTERRUPTS.has(ename);
       return this.#finish({ ...end, reason: wasStopped ? 'cancelled' : reasonOfError(ename, evalue) });
     }
     this.#finish({ ...end, reason: 'cancelled', detail: reply === null ? 'no_reply' : 'aborted' });
