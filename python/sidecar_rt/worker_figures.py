@@ -1,8 +1,7 @@
 """Keeps the figures of a program as files: a matplotlib backend that saves on `show()`."""
-import importlib.abc
-import importlib.util
 import os
 import sys
+from importlib.machinery import ModuleSpec
 
 BACKEND = "sidecar_figures"
 MAX_FIGURES = 20
@@ -50,12 +49,12 @@ def has_open_figures():
         return False  # the program may have put anything in its place
 
 
-class _Finder(importlib.abc.MetaPathFinder):
+class _Finder:
     """Gives out the backend module, and sets it when matplotlib itself is imported."""
 
     def find_spec(self, fullname, path=None, target=None):
         if fullname == BACKEND:
-            return importlib.util.spec_from_loader(BACKEND, _BackendLoader())
+            return ModuleSpec(BACKEND, _BackendLoader())
         if fullname != "matplotlib":
             return None
         for finder in sys.meta_path:
@@ -66,7 +65,7 @@ class _Finder(importlib.abc.MetaPathFinder):
         return None
 
 
-class _SettingLoader(importlib.abc.Loader):
+class _SettingLoader:
     def __init__(self, inner):
         self._inner = inner
 
@@ -82,7 +81,7 @@ class _SettingLoader(importlib.abc.Loader):
             module.rcParams["backend"] = f"module://{BACKEND}"
 
 
-class _BackendLoader(importlib.abc.Loader):
+class _BackendLoader:
     def create_module(self, spec):
         return None
 

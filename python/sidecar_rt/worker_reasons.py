@@ -2,7 +2,6 @@
 import errno
 import os
 import re
-import socket
 import sys
 
 _STARTING = {"_execute_child", "_launch", "_spawn_posix", "fork", "forkpty", "spawnv_passfds"}
@@ -11,6 +10,8 @@ _NETWORK_FILES = ("socket.py", "ssl.py", "connection.py", "client.py", "selector
 _DENIED = {errno.EPERM, errno.EACCES, errno.EROFS}
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ENETDOWN, errno.ECONNREFUSED}
+# By name: importing the socket module takes longer than most programs run.
+_NAME_ERRORS = {"gaierror", "herror"}
 _STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/stdin", "/proc/self/fd/", "/dev/fd/")
 KNOWN_PACKAGES = {"numpy", "pandas", "matplotlib", "openpyxl", "scipy", "sklearn", "seaborn", "requests"}
 
@@ -48,7 +49,7 @@ def _classify_system_error(error, network_off):
         return "process_limit", []
     if error.errno == errno.ENXIO and name is not None and name.startswith(_STREAMS):
         return "error", ["dev_stdout"]
-    if network_off and (isinstance(error, socket.gaierror) or error.errno in _UNREACHABLE):
+    if network_off and (type(error).__name__ in _NAME_ERRORS or error.errno in _UNREACHABLE):
         return "sandbox_denied", ["network_off"]
     if error.errno in _DENIED:
         return "sandbox_denied", ["network_off"] if name is None and _was_connecting(error) else ["outside_workspace"]

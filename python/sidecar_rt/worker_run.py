@@ -34,7 +34,7 @@ def run(job, guarded, run_folder):
     path, name = _program(job, run_folder, workspace)
     places = worker_trace.Places(path, name, workspace)
     worker_figures.FIGURES.folder = job.get("figures_dir")
-    worker_streams.give_input(job.get("stdin") or "")
+    worker_streams.give_input(job.get("stdin") or "", run_folder)
     worker_streams.line_buffer()
     worker_streams.install_hooks(places)
     _seed(job.get("seed"))

@@ -2,7 +2,6 @@
 import linecache
 import os
 import sys
-import tempfile
 import threading
 import warnings
 
@@ -24,18 +23,23 @@ def print_text(text):
         write_all(2, text.encode("utf-8", "backslashreplace"))
 
 
-def give_input(text):
+def give_input(text, run_folder):
     """Descriptor 0 becomes a nameless file with the input, or the null device."""
-    if text == "":
-        source = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(source, 0)
-        os.close(source)
-    else:
-        with tempfile.TemporaryFile() as file:
-            file.write(text.encode("utf-8", "replace"))
-            file.seek(0)
-            os.dup2(file.fileno(), 0)
+    source = os.open(os.devnull, os.O_RDONLY) if text == "" else _nameless_file(text, os.path.join(run_folder, "stdin"))
+    os.dup2(source, 0)
+    os.close(source)
     sys.stdin = sys.__stdin__ = open(0, "r", encoding="utf-8", errors="backslashreplace", closefd=False)
+
+
+def _nameless_file(text, path):
+    # O_TEMPORARY: Windows removes the file with its last handle; elsewhere the name goes at once.
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_TEMPORARY", 0) | getattr(os, "O_BINARY", 0)
+    source = os.open(path, flags, 0o600)
+    if not hasattr(os, "O_TEMPORARY"):
+        os.unlink(path)
+    write_all(source, text.encode("utf-8", "replace"))
+    os.lseek(source, 0, os.SEEK_SET)
+    return source
 
 
 def line_buffer():

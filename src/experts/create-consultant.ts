@@ -4,7 +4,7 @@ import type { SessionContent } from '../content/index.ts';
 import type { SessionRow } from '../store/index.ts';
 import { ruleWords } from './chapter/rule-words.ts';
 import { TriggerLog } from './chapter/trigger-log.ts';
-import { findTrigger, impliedTriggers, requestOf } from './chapter/triggers.ts';
+import { completeFromTrigger, findTrigger, impliedTriggers, requestOf } from './chapter/triggers.ts';
 import { checkRequest } from './consultation/check-request.ts';
 import { holdConsultation } from './consultation/hold-consultation.ts';
 import { abandonConsultation, isLeftOver } from './consultation/leftovers.ts';
@@ -44,8 +44,8 @@ export interface ExpertConsultant {
   consult(request: unknown, turn: ConsultingTurn, round: number): Promise<ConsultationOutcome>;
   /** Inside the commit of a turn: its answered consultations become reports. */
   commit(turnId: string): void;
-  /** After a start: consultations that an earlier process left running are closed as aborted. */
-  recover(): void;
+  /** After a start, before the first turn: consultations that an earlier process left running are closed as aborted. */
+  recover(): Promise<void>;
   /** Resolves when the files of all reports are written. */
   settled(): Promise<void>;
 }
@@ -55,75 +55,87 @@ const CONSULTATIONS_AT_ONCE = 2;
 /** Makes the consultant. It keeps only what was read of packages, chapters and causes. */
 export function createConsultant(deps: ConsultantDeps): ExpertConsultant {
   const { store } = deps;
-  const experts = new SessionExperts(deps);
-  const chapters = new ChapterConsultations();
-  const slots = new Slots(CONSULTATIONS_AT_ONCE);
-  const lane = new LaneStatus(deps.runner);
-  const triggers = new TriggerLog(deps);
+  const parts: Parts = {
+    deps, experts: new SessionExperts(deps), chapters: new ChapterConsultations(), slots: new Slots(CONSULTATIONS_AT_ONCE),
+    lane: new LaneStatus(deps.runner), triggers: new TriggerLog(deps),
+  };
   const reports = new ReportFiles({ store, log: deps.log, folderOf: (sessionId) => join(deps.sessionsDir, sessionId) });
-  const refresh = async (session: SessionRow, signal: AbortSignal): Promise<void> => {
-    await experts.refresh(session, signal).catch((error: unknown) => {
-      signal.throwIfAborted();
-      deps.log.warn({ error, sessionId: session.session_id }, 'the expert packages of a session could not be read');
-    });
-  };
-  const offers = (sessionId: string, content: SessionContent): ExpertOffer[] => {
-    const { experts: known } = experts.known(sessionId);
-    return chapters.of(content).experts.flatMap((id) => {
-      const expert = known.get(id);
-      const outputModes = expert === undefined ? [] : possibleOutputs(expert, lane.isAvailable);
-      return expert === undefined || outputModes.length === 0 ? [] : [{ id, description: expert.description, outputModes }];
-    });
-  };
 
   return {
     prepare: async (session, signal) => {
-      void lane.ask();
-      await refresh(session, signal);
-      for (const row of store.consultations.list(session.session_id)) if (isLeftOver(row, store)) abandonConsultation(deps, row);
+      void parts.lane.ask();
+      await refresh(parts, session, signal);
+      const leftOver = store.consultations.list(session.session_id).filter((row) => isLeftOver(row, store));
+      await Promise.all(leftOver.map((row) => abandonConsultation(deps, row)));
     },
-    expertsFor: (session, content) => offers(session.session_id, content),
+    expertsFor: (session, content) => offersOf(parts, session.session_id, content),
     rulesFor: (content) => {
-      const chapter = chapters.of(content);
+      const chapter = parts.chapters.of(content);
       return { texts: ruleWords(chapter), binding: [...chapter.rules], roundsPerTurn: chapter.roundsPerTurn };
     },
-    triggeredRequest: ({ session, content, state, newUploads, judgement }) => {
-      const chapter = chapters.of(content);
-      const usable = offers(session.session_id, content);
-      const all = [...chapter.triggers, ...impliedTriggers(chapter.mustConsult, chapter.triggers, usable)];
-      const files = new Map(store.files.list(session.session_id, 'upload').map((file) => [file.name, file.sha256]));
-      const uploads = newUploads.map((name) => ({ name, sha256: files.get(name) ?? null }));
-      const possible = all.filter(({ expert_id: id, output_type: type }) => usable.some((offer) => offer.id === id && offer.outputModes.includes(type)));
-      const fired = findTrigger(possible, { state, uploads, judgement }, triggers.lookup(session.session_id));
-      triggers.propose(session.session_id, fired?.cause ?? null);
-      return fired === null ? null : requestOf(fired, { taskId: state.current_subtask_id, language: session.language });
-    },
-    consult: async (request, turn, round) => {
-      const { session, content, signal } = turn;
-      await refresh(session, signal);
-      const [isLaneAvailable, files] = await Promise.all([lane.ask(), listSessionFiles(store, session.session_id, join(deps.sessionsDir, session.session_id))]);
-      signal.throwIfAborted();
-      const chapter = chapters.of(content);
-      const heldInTurn = Math.max(store.consultations.ofTurn(turn.turnId).length, round - 1);
-      const checked = checkRequest(request, {
-        registry: experts.known(session.session_id), chapter, files, heldInTurn, isLaneAvailable, hasBudget: hasBudget(deps, turn.turnId),
-      });
-      if (checked.kind === 'denied') return { kind: 'denied', code: checked.code, expertId: expertIdOf(request) };
-      const consultationId = store.consultations.mintId(session.session_id);
-      return await holdConsultation(deps, {
-        consultationId, ...checked, chapter, files, tools: effectiveTools(checked.expert, isLaneAvailable), round: heldInTurn + 1, turn, slots,
-      });
-    },
+    triggeredRequest: (question) => askByTrigger(parts, question),
+    consult: async (request, turn, round) => await consult(parts, { request, round }, turn),
     commit: (turnId) => {
-      triggers.commit(turnId);
+      parts.triggers.commit(turnId);
       const sessionId = commitReports(deps, turnId);
       if (sessionId !== null) reports.refresh(sessionId);
     },
-    recover: () => {
-      for (const row of store.consultations.open()) abandonConsultation(deps, row);
+    recover: async () => {
+      await Promise.all(store.consultations.open().map((row) => abandonConsultation(deps, row)));
     },
     settled: async () => await reports.settled(),
   };
+}
+
+interface Parts { deps: ConsultantDeps; experts: SessionExperts; chapters: ChapterConsultations; slots: Slots; lane: LaneStatus; triggers: TriggerLog }
+
+/** Packages that cannot be read leave those that were read before. */
+async function refresh({ experts, deps }: Parts, session: SessionRow, signal: AbortSignal): Promise<void> {
+  await experts.refresh(session, signal).catch((error: unknown) => {
+    signal.throwIfAborted();
+    deps.log.warn({ error, sessionId: session.session_id }, 'the expert packages of a session could not be read');
+  });
+}
+
+function offersOf({ experts, chapters, lane }: Parts, sessionId: string, content: SessionContent): ExpertOffer[] {
+  const { experts: known } = experts.known(sessionId);
+  return chapters.of(content).experts.flatMap((id) => {
+    const expert = known.get(id);
+    const outputModes = expert === undefined ? [] : possibleOutputs(expert, lane.isAvailable);
+    return expert === undefined || outputModes.length === 0 ? [] : [{ id, description: expert.description, outputModes }];
+  });
+}
+
+function askByTrigger(parts: Parts, { session, content, state, newUploads, judgement }: TriggerQuestion): ExpertRequest | null {
+  const { triggers, chapters, deps } = parts;
+  const chapter = chapters.of(content);
+  const usable = offersOf(parts, session.session_id, content);
+  const possible = [...chapter.triggers, ...impliedTriggers(chapter.mustConsult, chapter.triggers, usable)]
+    .filter(({ expert_id: id, output_type: type }) => usable.some((offer) => offer.id === id && offer.outputModes.includes(type)));
+  const hashes = new Map(deps.store.files.list(session.session_id, 'upload').map((file) => [file.name, file.sha256]));
+  const uploads = newUploads.map((name) => ({ name, sha256: hashes.get(name) ?? null }));
+  const fired = findTrigger(possible, { state, uploads, judgement }, triggers.lookup(session.session_id));
+  triggers.propose(session.session_id, fired);
+  return fired === null ? null : requestOf(fired, { taskId: state.current_subtask_id, language: session.language });
+}
+
+async function consult(parts: Parts, { request, round }: { request: unknown; round: number }, turn: ConsultingTurn): Promise<ConsultationOutcome> {
+  const { deps, chapters, lane, triggers, slots } = parts;
+  const { session, content, signal } = turn;
+  const sessionId = session.session_id;
+  await refresh(parts, session, signal);
+  const [isLaneAvailable, files] = await Promise.all([lane.ask(), listSessionFiles(deps.store, sessionId, join(deps.sessionsDir, sessionId))]);
+  signal.throwIfAborted();
+  const chapter = chapters.of(content);
+  const heldInTurn = Math.max(deps.store.consultations.ofTurn(turn.turnId).length, round - 1);
+  const checked = checkRequest(completeFromTrigger(request, triggers.pending(sessionId)), {
+    registry: parts.experts.known(sessionId), chapter, files, heldInTurn, isLaneAvailable, hasBudget: hasBudget(deps, turn.turnId),
+  });
+  if (checked.kind === 'denied') return { kind: 'denied', code: checked.code, expertId: expertIdOf(request) };
+  return await holdConsultation(deps, {
+    consultationId: deps.store.consultations.mintId(sessionId), ...checked, chapter, files, tools: effectiveTools(checked.expert, isLaneAvailable),
+    round: heldInTurn + 1, turn, slots,
+  });
 }
 
 function expertIdOf(request: unknown): string {

@@ -104,6 +104,17 @@ describe('a trigger of the chapter', () => {
     expect(ask(bench, [])).toBeNull();
   });
 
+  it('lends its requirements to the planner’s own question about the same file, and to no other', async () => {
+    const lane = createLane();
+    await using bench = await openBench({ lane });
+    await bench.addUpload('other.csv', 'a\n1\n');
+    ask(bench, ['mine.csv']);
+    await bench.consultant.consult(QUESTION, bench.turn(), 1);
+    await bench.consultant.consult({ ...QUESTION, context: { file_name: 'other.csv' } }, bench.turn('trn_2'), 1);
+
+    expect(lane.calls.map(({ stdin }) => JSON.parse(stdin ?? '').input.task_requirements?.required_columns ?? null)).toEqual([['group', 'score'], null]);
+  });
+
   it('does not fire where its expert cannot run', async () => {
     await using bench = await openBench({ lane: null });
 
@@ -170,7 +181,7 @@ describe('reports', () => {
       created_at: '2026-01-01T00:00:00.000Z', ended_at: null, body: {},
     });
 
-    bench.consultant.recover();
+    await bench.consultant.recover();
 
     expect(store.consultations.open()).toEqual([]);
     expect(store.consultations.list(SESSION)).toMatchObject([{ status: 'aborted', body: { termination_reason: 'aborted' } }]);

@@ -65,6 +65,10 @@ export class LockingEngine implements TurnEngine {
   running(): number {
     return this.busy.size;
   }
+
+  isWaiting(): boolean {
+    return false;
+  }
 }
 
 /** Sessions over a real store, real folders and the sample course. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   breakOff, chunks, companionReply, finish, gate, inPieces, memoReply, reasoning, recordReply, speakReply, status, text,
 } from '../support/provider/index.ts';
-import { CA, MA, RMA, SMALL, scriptQuietly, startTutor } from '../support/tutor.ts';
+import { API_KEY, CA, MA, RMA, SMALL, scriptQuietly, startTutor } from '../support/tutor.ts';
 import type { Tutor } from '../support/tutor.ts';
 import { dataOf, expectOrder, noticesOf, textOf, toldUsage } from '../support/turn-order.ts';
 
@@ -60,6 +60,19 @@ describe('a locked turn', () => {
     expectOrder(events, 'locked');
     expect(textOf(events)).toBe(shown);
     expect((await tutor.history(session))[0].turn_outcome).toMatchObject({ checkpoint_reached: false, student_sentiment: 'engaged' });
+  });
+
+  it('is guarded: no key, no remote image, no long solution of a core task', async () => {
+    const code = Array.from({ length: 40 }, (_value, index) => `print(${index})`).join('\n');
+    tutor.provider.script(CA, inPieces(companionReply({
+      prose: `Your key is ${API_KEY}.\n\n![chart](https://evil.example/x.png?q=1)\n\n\`\`\`python\n${code}\n\`\`\`\n\nRun it.`,
+    }), 60));
+
+    const events = await turn();
+
+    expect(noticesOf(events)).toEqual(['solution_withheld']);
+    expect(textOf(events)).not.toMatch(new RegExp(`${API_KEY}|!\\[|print\\(30\\)`));
+    expect((await tutor.history(session))[0].companion_response).toBe(textOf(events));
   });
 
   it('stores exactly what was shown, verbatim message included', async () => {

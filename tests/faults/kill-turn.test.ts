@@ -30,7 +30,7 @@ async function expectLegal(committed: number): Promise<void> {
   expect(turns.map((turn: any) => turn.turn_index)).toEqual(history.map((past) => past.turn_index));
   expect(body.sessions.find((row: any) => row.session_id === session)).toMatchObject({ turn_index: committed, busy: false });
   expect((await tutor.report(session)) === '').toBe(committed === 0);
-  expect((await readdir(tutor.sessionsDir)).filter((name) => /^\.|tmp|~$/.test(name))).toEqual([]);
+  expect((await readdir(tutor.sessionsDir)).filter((name) => /^\.(new|trash)|tmp|~$/.test(name))).toEqual([]);
 }
 
 describe('a process that is killed', () => {

@@ -61,7 +61,7 @@ describe('interrupting', () => {
   it.each([
     ['swallows every interrupt', 'import time\nprint("go", flush=True)\nwhile True:\n    try:\n        while True: time.sleep(1)\n    except KeyboardInterrupt: pass'],
     ['holds the interpreter in native code', 'import time\nprint("go", flush=True)\ntry: time.sleep(0.2)\nexcept KeyboardInterrupt: pass\nsum(range(10**13))'],
-    ['stops its own process', 'import os, signal\nprint("go", flush=True)\nos.kill(os.getpid(), signal.SIGSTOP)'],
+    ['stops its own process', 'import os, signal, time\nprint("go", flush=True)\ntry: time.sleep(0.2)\nexcept KeyboardInterrupt: pass\nos.kill(os.getpid(), signal.SIGSTOP)'],
   ])('ends a cell that %s, restarts, and says that the state is lost', async (_title, code) => {
     const session = fresh();
     await bench.run(session, 'kept = 1');

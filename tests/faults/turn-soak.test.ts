@@ -103,8 +103,8 @@ it(`ends each of ${TURNS} turns in one terminal event, whatever happens, and lea
   expect([...ends.keys()].toSorted()).toEqual(['cancelled', 'complete', 'llm_error']);
   await tutor.provider.idle();
   expect(tutor.provider.violations).toEqual([]);
-  const { body } = await tutor.sidecar.call('GET', '/api/diagnostics');
-  expect(body.children.live).toBe(0);
+  const { body } = await tutor.sidecar.call('GET', '/api/sessions');
+  expect(body.sessions.map((row: any) => row.busy)).toEqual(Array(SESSIONS).fill(false));
   expect(await tutor.sidecar.kill('SIGTERM')).toBe(0);
   await tutor.provider.drained();
 });

@@ -16,6 +16,8 @@ import type { Store } from '../../store/index.ts';
 import { createSync } from '../../sync/index.ts';
 import type { Sync } from '../../sync/index.ts';
 import { createCatalogue } from './catalogue.ts';
+import { createLanes, withPreparation } from './compose-lanes.ts';
+import type { Lanes } from './compose-lanes.ts';
 import { createReferenceTexts } from './reference-texts.ts';
 import { createServiceReport } from './service-report.ts';
 
@@ -46,16 +48,22 @@ export async function composeServer(config: Config, parts: ProcessParts): Promis
   const core = createCore({ config, parts, store, stopping });
   owned.defer(() => core.sync.stop());
   const prompts = await loadPrompts({ directory: join(config.programDir, 'prompts'), overrideDir: config.content.promptsDir });
-  const { engine, hub, sessions } = createTutoring(core, prompts);
-  owned.defer(() => sessions.close());
+  const tutoring: { current?: ReturnType<typeof createTutoring> } = {};
+  const lanes = createLanes(config, parts, {
+    store, sessions: () => requireMade(tutoring.current).sessions, isTurnWaiting: () => requireMade(tutoring.current).engine.isWaiting(),
+  });
+  owned.defer(() => lanes.stop());
+  const { engine, hub, sessions: bare } = tutoring.current = createTutoring(core, prompts, lanes);
+  owned.defer(() => bare.close());
   engine.recover();
+  const sessions = withPreparation(bare, lanes.runner);
 
-  const report = createServiceReport({ ...core, sessions, version: parts.version, isStopping: () => stopping.isStopping });
+  const report = createServiceReport({ ...core, sessions, lanes, version: parts.version, isStopping: () => stopping.isStopping });
   owned.defer(() => report.close());
   const server = await createServer({
     sessions, report, clock, ids: parts.ids, log, language: config.language,
     catalogue: createCatalogue(core.content),
-    execution: null, notebook: null,
+    execution: lanes.runner, notebook: null,
     guard: { token: parts.token, mode: config.auth.mode, allowedOrigins: config.auth.allowedOrigins, desktopOrigins: config.auth.desktopOrigins },
     workbenchDir: config.workbench ? join(config.programDir, 'web') : null,
   });
@@ -67,11 +75,19 @@ export async function composeServer(config: Config, parts: ProcessParts): Promis
     await closing;
   });
   const { url } = await server.listen({ host: config.host, port: config.port });
+  report.begin();
   sweepInBackground(sessions, core);
   core.sync.kick();
+  lanes.start();
 
   const open = owned.move();
   return { url, close: async () => await open.disposeAsync() };
+}
+
+/** What the lanes ask for only after everything is wired. */
+function requireMade<T>(made: T | undefined): T {
+  if (made === undefined) throw new Error('asked for before it was wired');
+  return made;
 }
 
 function createCore({ config, parts, store, stopping }: Pick<Core, 'config' | 'parts' | 'store' | 'stopping'>): Core {
@@ -98,7 +114,7 @@ function createCore({ config, parts, store, stopping }: Pick<Core, 'config' | 'p
   return { config, parts, store, stopping, content, sync, gateway };
 }
 
-function createTutoring(core: Core, prompts: PromptSet): { engine: TurnEngine; hub: ReturnType<typeof createStreamHub>; sessions: Sessions } {
+function createTutoring(core: Core, prompts: PromptSet, lanes: Lanes): { engine: TurnEngine; hub: ReturnType<typeof createStreamHub>; sessions: Sessions } {
   const { config, store, sync, content, stopping } = core;
   const { clock, ids, log, redactor } = core.parts;
   const hub = createStreamHub({ store, onStoreError: (error) => log.error({ error }, 'frames could not be stored') });
@@ -122,7 +138,7 @@ function createTutoring(core: Core, prompts: PromptSet): { engine: TurnEngine; h
       },
       kick: () => sync.kick(),
     },
-    lanes: { end: async () => undefined },
+    lanes: { end: (sessionId) => lanes.runner.endSession(sessionId) },
     settings: {
       sessionsDir: config.sessionsDir, maxInputLength: config.turn.maxInputLength,
       maxAttemptsBeforeUnlock: config.turn.maxAttemptsBeforeUnlock, batchErrorLogEveryNTurns: config.turn.batchErrorLogEveryNTurns,

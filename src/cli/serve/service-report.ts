@@ -4,15 +4,18 @@ import type { ServiceReport } from '../../api/index.ts';
 import type { Config } from '../../config/index.ts';
 import type { ContentListing, ContentResolver } from '../../content/index.ts';
 import { GUARD_NAMES, LIMITS } from '../../contracts/index.ts';
-import type { Capabilities, Diagnostics, LaneReport } from '../../contracts/index.ts';
+import type { Capabilities, Diagnostics, Lane, LaneReport } from '../../contracts/index.ts';
+import { summarizeLane } from '../../execution/guard/index.ts';
 import type { ModelGateway } from '../../models/index.ts';
 import type { Sessions } from '../../sessions/index.ts';
 import type { Store } from '../../store/index.ts';
 import type { Sync } from '../../sync/index.ts';
+import type { Lanes } from './compose-lanes.ts';
 import type { ProcessParts } from './compose-server.ts';
 
 interface ReportParts {
   config: Config; parts: ProcessParts; store: Store; sync: Sync; gateway: ModelGateway; content: ContentResolver; sessions: Sessions;
+  lanes: Lanes;
   version: string;
   isStopping(): boolean;
 }
@@ -21,7 +24,7 @@ const KEPT_ERRORS = 50;
 const NANOSECONDS = 1e6;
 
 /** Facts about the running service, gathered when they are asked for. */
-export function createServiceReport(facts: ReportParts): ServiceReport & { close(): void } {
+export function createServiceReport(facts: ReportParts): ServiceReport & { begin(): void; close(): void } {
   const { clock } = facts.parts;
   const startedAt = clock.now().toISOString();
   const startedMs = clock.monotonicMs();
@@ -39,7 +42,7 @@ export function createServiceReport(facts: ReportParts): ServiceReport & { close
     },
     capabilities: async () => {
       problems.content = (await facts.content.list()).problems;
-      return describeCapabilities(facts);
+      return await describeCapabilities(facts);
     },
     diagnostics: () => ({
       started_at: startedAt,
@@ -47,25 +50,30 @@ export function createServiceReport(facts: ReportParts): ServiceReport & { close
       sync: facts.sync.status(),
       imports: facts.sessions.importProblems(),
       content: problems.content.map(({ chapter_id, problem }) => ({ chapter_id, problem: `${problem.code}: ${problem.message}` })),
-      children: { live: 0, by_lane: {} },
+      children: facts.lanes.children(),
       memory: { rss_bytes: process.memoryUsage.rss() },
       event_loop_delay_ms: Math.round(loop.max / NANOSECONDS),
       recent_errors: [...errors],
     }),
+    /** Forgets the delays of the start, when nobody could be waiting. */
+    begin: () => loop.reset(),
     close: () => loop.disable(),
   };
 }
 
-function describeCapabilities({ config, gateway, version }: ReportParts): Capabilities {
+async function describeCapabilities({ config, gateway, version, lanes }: ReportParts): Promise<Capabilities> {
   const { mode, provider, model } = gateway.describe();
-  const reason = 'no Python runtime was found';
+  const python = await lanes.guard.python();
+  const probed = python.found ? await lanes.guard.probe() : null;
+  const reason = python.found ? 'not probed yet' : python.reason;
+  const lane = (name: Lane): LaneReport => (probed === null ? closedLane(reason) : summarizeLane(probed.lanes[name]));
   return {
     platform: process.platform, arch: process.arch,
-    versions: { sidecar: version, node: process.versions.node, python: null },
-    python: { available: false, reason },
+    versions: { sidecar: version, node: process.versions.node, python: python.found ? python.runtime.version : null },
+    python: { available: python.found, reason: python.found ? null : python.reason },
     model: { mode, provider, model },
     auth_mode: config.auth.mode,
-    lanes: { user: closedLane(reason), expert: closedLane(reason), notebook: closedLane(reason) },
+    lanes: { user: lane('user'), expert: lane('expert'), notebook: lane('notebook') },
     experts: [],
     limits: { ...LIMITS },
     features: [...FEATURES],

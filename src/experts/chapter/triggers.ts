@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { BlockerTypeSchema, ExpertIdSchema, languageOf } from '../../contracts/index.ts';
 import type { Language, SessionState } from '../../contracts/index.ts';
+import { isRecord } from '../../content/index.ts';
 
 const name = z.string().regex(/^[a-z][a-z0-9_-]{1,63}$/);
 const target = {
@@ -94,6 +95,20 @@ export function requestOf({ trigger, fileName }: FiredTrigger, facts: { taskId: 
       ...(trigger.task_requirements === undefined ? {} : { task_requirements: trigger.task_requirements }),
     },
   };
+}
+
+/**
+ * The planner's own question about the cause of a trigger keeps what the chapter requires there: forgetting the requirements must not
+ * make an unsuitable file suitable. A question about anything else stays as it is.
+ */
+export function completeFromTrigger(request: unknown, fired: FiredTrigger | null): unknown {
+  const requirements = fired?.trigger.task_requirements;
+  if (fired === null || requirements === undefined || !isRecord(request)) return request;
+  const context = isRecord(request['context']) ? request['context'] : {};
+  const isSame = request['expert_id'] === fired.trigger.expert_id && request['expected_output_type'] === fired.trigger.output_type
+    && (context['file_name'] ?? fired.fileName) === fired.fileName;
+  if (!isSame || isRecord(context['task_requirements'])) return request;
+  return { ...request, context: { ...(fired.fileName === null ? {} : { file_name: fired.fileName }), ...context, task_requirements: requirements } };
 }
 
 const SCENARIOS: readonly { scenario_id: string; output_type: string; cause: { on: 'new_upload' } | { on: 'checkpoint' } | { on: 'blocker'; in: ['core_concept'] | ['core_implementation'] } }[] = [

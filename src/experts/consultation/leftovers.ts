@@ -13,14 +13,14 @@ export function isLeftOver(row: ConsultationRow, store: Pick<Store, 'turns'>): b
   return turn === null || (turn.end !== null && turn.end !== 'complete');
 }
 
-/** Closes a consultation without a report. The row decides; its file follows in the background. */
-export function abandonConsultation(deps: Pick<ConsultantDeps, 'store' | 'clock' | 'log' | 'sessionsDir'>, row: ConsultationRow): void {
+/** Closes a consultation without a report: its row at once, then its file. Never rejects, since the row decides. */
+export async function abandonConsultation(deps: Pick<ConsultantDeps, 'store' | 'clock' | 'log' | 'sessionsDir'>, row: ConsultationRow): Promise<void> {
   const endedAt = row.ended_at ?? deps.clock.now().toISOString();
   deps.store.consultations.update(
     { sessionId: row.session_id, consultationId: row.consultation_id },
     { status: 'aborted', ended_at: endedAt, body: { ...row.body, termination_reason: 'aborted' } },
   );
-  closeFile(deps, row, endedAt).catch((error: unknown) => {
+  await closeFile(deps, row, endedAt).catch((error: unknown) => {
     deps.log.warn({ error, consultationId: row.consultation_id }, 'the record of an abandoned consultation could not be closed');
   });
 }

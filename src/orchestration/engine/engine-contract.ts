@@ -27,4 +27,6 @@ export interface TurnEngine {
   /** Ends running turns with SHUTTING_DOWN and memo work; resolves when all is quiet. */
   stop(): Promise<void>;
   running(): number;
+  /** True while some turn has shown nothing yet; work in the background holds back then. */
+  isWaiting(): boolean;
 }

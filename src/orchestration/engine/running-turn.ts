@@ -20,6 +20,7 @@ export class RunningTurn {
   readonly #deadline: NodeJS.Timeout;
   #ended: TurnEnd | null = null;
   #isTextOpen = false;
+  #hasText = false;
   #openConsultation: Extract<TurnEvent, { type: 'consultation_start' }> | null = null;
   #isCommitted = false;
 
@@ -47,6 +48,11 @@ export class RunningTurn {
     return this.#ended;
   }
 
+  /** The learner has seen something of the answer. */
+  get hasText(): boolean {
+    return this.#hasText;
+  }
+
   get isTextOpen(): boolean {
     return this.#isTextOpen;
   }
@@ -65,7 +71,7 @@ export class RunningTurn {
 
   emit(event: TurnEvent): void {
     if (this.#ended !== null) return;
-    if (event.type === 'companion_start') this.#isTextOpen = true;
+    if (event.type === 'companion_start') this.#isTextOpen = this.#hasText = true;
     if (event.type === 'companion_complete') this.#isTextOpen = false;
     if (event.type === 'consultation_start') this.#openConsultation = event;
     if (event.type === 'consultation_complete' || event.type === 'consultation_error') this.#openConsultation = null;

@@ -102,6 +102,10 @@ class Engine implements TurnEngine {
     return this.#active.size;
   }
 
+  isWaiting(): boolean {
+    return this.#active.values().some(({ turn }) => !turn.hasText);
+  }
+
   #join(sessionId: string, clientTurnId: string | null): TurnTicket | null {
     if (clientTurnId === null) return null;
     const known = this.#deps.store.turns.findByClientId(sessionId, clientTurnId);

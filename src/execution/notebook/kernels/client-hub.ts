@@ -43,8 +43,9 @@ export class ClientHub implements Disposable {
     this.#replay(client);
     return {
       send: (message) => this.#receive(name, message),
-      leave: () => {
+      leave: (unsent = []) => {
         if (client.sink !== sink) return; // Another socket has taken the name over.
+        for (const message of unsent) client.missed.add(message);
         client.sink = null;
         kernel.clients -= 1;
         client.timer = setTimeout(() => { this.#clients.delete(name); }, KEPT_MS);

@@ -1,5 +1,4 @@
-import type { JupyterMessage } from '../connection/jupyter-message.ts';
-import type { JsonObject } from '../connection/jupyter-message.ts';
+import type { JsonObject, JupyterMessage } from '../connection/jupyter-message.ts';
 
 /** A kernel as Jupyter Server shows it. */
 export interface KernelModel { id: string; name: string; last_activity: string; execution_state: string; connections: number }
@@ -14,8 +13,8 @@ export interface ClientSink {
 export interface ClientChannel {
   /** Throws QUEUE_FULL. */
   send(message: JupyterMessage): void;
-  /** The socket is gone: messages are kept for a while. */
-  leave(): void;
+  /** The socket is gone: what it did not take, and what comes, is kept for a while. */
+  leave(unsent?: readonly JupyterMessage[]): void;
 }
 
 /** Kernels as `/jupyter` sees them. Unknown ids: KERNEL_NOT_FOUND. */

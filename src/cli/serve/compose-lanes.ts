@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import type { Config } from '../../config/index.ts';
+import type { Diagnostics } from '../../contracts/index.ts';
+import { createGuard } from '../../execution/guard/index.ts';
+import type { ExecutionGuard } from '../../execution/guard/index.ts';
+import { createUserRunner } from '../../execution/user-runner/index.ts';
+import type { UserRunner } from '../../execution/user-runner/index.ts';
+import { createWorkerPool } from '../../execution/worker/index.ts';
+import type { WorkerPool } from '../../execution/worker/index.ts';
+import type { Sessions } from '../../sessions/index.ts';
+import type { Store } from '../../store/index.ts';
+import type { ProcessParts } from './compose-server.ts';
+
+/** Everything that runs Python, and the facts about it. */
+export interface Lanes {
+  guard: ExecutionGuard;
+  pool: WorkerPool;
+  runner: UserRunner;
+  /** Ends what an earlier process left, then probes the guards; runs in the background after the ready line. */
+  start(): void;
+  children(): Diagnostics['children'];
+  stop(): Promise<void>;
+}
+
+/** Wires the lanes. `sessions` is asked for late, because sessions end their lanes and lanes need sessions' folders. */
+export function createLanes(
+  config: Config, parts: ProcessParts, links: { store: Store; sessions: () => Sessions; isTurnWaiting: () => boolean },
+): Lanes {
+  const { clock, ids, log, redactor } = parts;
+  const { store, sessions } = links;
+  const guard = createGuard({ config, stateDir: join(config.sessionsDir, '.lanes'), clock, ids, log });
+  const pool = createWorkerPool({ guard, config, clock, log, mayFill: () => !links.isTurnWaiting() });
+  const runner = createUserRunner({
+    guard, pool, store, config, clock, ids, log,
+    foldersOf: (sessionId) => sessions().pathsOf(sessionId),
+    readFile: (sessionId, name) => sessions().files.readRaw(sessionId, name),
+    redact: (text) => redactor.redact(text),
+  });
+  const prepare = async (): Promise<void> => {
+    await guard.sweep();
+    if (!(await guard.python()).found) return;
+    await guard.probe();
+    await guard.prepareFonts();
+  };
+  return {
+    guard, pool, runner,
+    start(): void {
+      runner.recover();
+      prepare().catch((error: unknown) => log.warn({ err: error }, 'the lanes could not be probed'));
+    },
+    children(): Diagnostics['children'] {
+      const { live, byLane } = guard.children();
+      return { live, by_lane: byLane };
+    },
+    async stop(): Promise<void> {
+      await runner.stop();
+      await pool.stop();
+      await guard.stop();
+    },
+  };
+}
+
+/** Sessions that make a worker ready as soon as they are of interest. */
+export function withPreparation(sessions: Sessions, runner: UserRunner): Sessions {
+  return {
+    ...sessions,
+    create: async (...request) => {
+      const answer = await sessions.create(...request);
+      if (answer.workspace.has_starter_code) void runner.prepare(answer.session_id);
+      return answer;
+    },
+    reattach: async (sessionId, ...request) => {
+      const answer = await sessions.reattach(sessionId, ...request);
+      void runner.prepare(sessionId);
+      return answer;
+    },
+  };
+}
