@@ -6,7 +6,11 @@ import { COMMON_HEADERS } from './common-headers.ts';
 import type { Guard } from './guard/index.ts';
 import { toErrorAnswer } from './wire/error-answer.ts';
 
-interface RawRefusalParts { guard: Guard; mintId: () => string; language: Language }
+interface RawRefusalParts {
+  guard: Guard; mintId: () => string; language: Language;
+  /** Takes an admitted upgrade over; throws when there is nothing to upgrade to. */
+  takeOver?: (request: IncomingMessage, socket: Socket, head: Buffer) => void;
+}
 
 /** How long a refused connection may take to read its answer. */
 const LINGER_MS = 1_000;
@@ -17,8 +21,15 @@ export function createRawRefusals(server: Server, parts: RawRefusalParts) {
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     answering.set(request.socket, response);
   });
-  server.on('upgrade', (request, stream) => {
-    endWith(stream as Socket, rawAnswer(refusalOf(parts.guard, request), parts)); // proof: our server is plain TCP
+  server.on('upgrade', (request, stream, head) => {
+    const socket = stream as Socket; // proof: our server is plain TCP
+    try {
+      admitUpgrade(parts.guard, request);
+      if (parts.takeOver === undefined) throw new SidecarError('NOT_FOUND', 'no such upgrade');
+      parts.takeOver(request, socket, head);
+    } catch (refusal) {
+      endWith(socket, rawAnswer(refusal, parts));
+    }
   });
   return {
     /** For bytes that are no request, or that do not come in time. */
@@ -32,15 +43,10 @@ export function createRawRefusals(server: Server, parts: RawRefusalParts) {
   };
 }
 
-/** No route of the table is a WebSocket: the guard speaks first, then the upgrade is refused. */
-function refusalOf(guard: Guard, request: IncomingMessage): unknown {
+/** The guard speaks first, for every upgrade. Throws its refusal. */
+function admitUpgrade(guard: Guard, request: IncomingMessage): void {
   const silent = { setHeader: () => {}, writeHead: () => ({ end: () => {} }) } as unknown as ServerResponse; // proof: only headers are set on it
-  try {
-    guard.admit(request, silent);
-    return new SidecarError('NOT_FOUND', 'no such upgrade');
-  } catch (refusal) {
-    return refusal;
-  }
+  if (guard.admit(request, silent) === null) throw new SidecarError('NOT_FOUND', 'a preflight is no upgrade');
 }
 
 function rawAnswer(error: unknown, { mintId, language }: RawRefusalParts): string {

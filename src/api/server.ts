@@ -6,9 +6,11 @@ import type { FastifyError, FastifyInstance } from 'fastify';
 import { LIMITS, SidecarError } from '../contracts/index.ts';
 import { rememberAdmission } from './admissions.ts';
 import type { ApiDeps } from './api-contract.ts';
-import { createGuard, limitConnections } from './guard/index.ts';
+import { createGuard, limitConnections, pathOf } from './guard/index.ts';
 import type { Guard, RouteMatch } from './guard/index.ts';
 import { COMMON_HEADERS } from './common-headers.ts';
+import { createJupyterDoor, isJupyterPath } from './jupyter/index.ts';
+import type { JupyterDoor } from './jupyter/index.ts';
 import { createRawRefusals } from './raw-refusals.ts';
 import { registerRoutes } from './register-routes.ts';
 import { toErrorAnswer, writeErrorAnswer } from './wire/error-answer.ts';
@@ -32,7 +34,8 @@ export async function createServer(deps: ApiDeps): Promise<ApiServer> {
   let hosts: ReadonlySet<string> = new Set();
   let origins: readonly string[] = [];
   const guard = createGuard({ ...deps.guard, hosts: () => hosts, ownOrigins: () => (deps.workbenchDir === null ? [] : origins) });
-  const { app, server } = createApp(deps, guard);
+  const door = createJupyterDoor(deps);
+  const { app, server } = createApp(deps, { guard, door });
   await app.register(fastifyMultipart, { limits: MULTIPART_LIMITS, throwFileSizeLimit: true });
   registerRoutes(app, deps);
   await app.ready();
@@ -50,6 +53,7 @@ export async function createServer(deps: ApiDeps): Promise<ApiServer> {
     async close(graceMs) {
       const closed = new Promise<void>((resolve) => { server.close(() => resolve()); });
       server.closeIdleConnections();
+      door?.close();
       const force = setTimeout(() => server.closeAllConnections(), graceMs);
       await closed;
       clearTimeout(force);
@@ -61,7 +65,7 @@ export async function createServer(deps: ApiDeps): Promise<ApiServer> {
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 
-function createApp(deps: ApiDeps, guard: Guard): { app: FastifyInstance; server: Server } {
+function createApp(deps: ApiDeps, { guard, door }: { guard: Guard; door: JupyterDoor | null }): { app: FastifyInstance; server: Server } {
   const { headersMs = HEADERS_TIMEOUT_MS, requestMs = REQUEST_TIMEOUT_MS } = deps.timeouts ?? {};
   const server = createHttpServer({
     maxHeaderSize: LIMITS.header_bytes, requireHostHeader: false, headersTimeout: headersMs, requestTimeout: requestMs,
@@ -70,7 +74,13 @@ function createApp(deps: ApiDeps, guard: Guard): { app: FastifyInstance; server:
     shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
   });
   limitConnections(server, LIMITS.connections);
-  const rawRefusals = createRawRefusals(server, { guard, mintId: () => deps.ids.mint('req_'), language: deps.language });
+  const rawRefusals = createRawRefusals(server, {
+    guard, mintId: () => deps.ids.mint('req_'), language: deps.language,
+    takeOver: (request, socket, head) => {
+      if (door === null || !isJupyterPath(pathOf(request.url ?? ''))) throw new SidecarError('NOT_FOUND', 'no such upgrade');
+      door.upgrade(request, socket, head);
+    },
+  });
   const app = fastify({
     serverFactory: (handler) => server.on('request', (request, response) => {
       if (admit(request, response)) handler(request, response);
@@ -92,6 +102,10 @@ function createApp(deps: ApiDeps, guard: Guard): { app: FastifyInstance; server:
     try {
       const admission = guard.admit(request, response);
       if (admission === null) return false;
+      if (door !== null && isJupyterPath(pathOf(request.url ?? ''))) {
+        void door.handle(request, response);
+        return false;
+      }
       requireRoute(admission.match, response);
       rememberAdmission(request, admission);
       return true;

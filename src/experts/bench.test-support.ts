@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { sampleSession, sampleTurn } from '../../tests/support/store-rows.ts';
 import { createTemporaryFolder } from '../../tests/support/temporary-folder.ts';
-import { createIds, silentLog, systemClock } from '../config/index.ts';
+import { createIds, createRedactor, silentLog, systemClock } from '../config/index.ts';
 import type { ModelSettings } from '../config/index.ts';
 import type { TurnEvent } from '../contracts/index.ts';
 import { createContentResolver, readContentSources } from '../content/index.ts';
@@ -104,12 +104,14 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
   const found = await contentOf(resolver);
   const content = options.change?.(found) ?? found;
   const prompts = await loadPrompts({ directory: join(root, 'prompts'), overrideDir: null });
+  const redactor = createRedactor();
+  redactor.register('sk-secret-key-0123456789');
   const consultant = createConsultant({
     store, content: resolver, runner: options.runner ?? (options.lane === undefined ? createLane() : options.lane), sessionsDir: folder,
     gateway: createModels({ settings: expertSettings(options.url ?? null), facts: store.facts, clock: systemClock, log: silentLog, tokensSince: () => 0 }),
     prompts: { render: prompts.render, versionOf: prompts.versionOf, outline: outlineSchema, languageName },
     dataToolsDir: join(root, 'python', 'expert_skills'), turnTokenLimit: 120_000, hasToken: true,
-    redact: (text) => text.replaceAll('sk-secret-key-0123456789', '[secret]'), clock: systemClock, ids: createIds(systemClock), log: silentLog,
+    redact: (text) => redactor.redact(text), clock: systemClock, ids: createIds(systemClock), log: silentLog,
   });
   if (store.sessions.get(SESSION) === null) {
     store.sessions.insert(sampleSession(SESSION, { chapter_id: CHAPTER, language: options.language ?? 'en', desktop_context: null }));

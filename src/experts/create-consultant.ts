@@ -112,6 +112,8 @@ function askByTrigger(parts: Parts, { session, content, state, newUploads, judge
   const usable = offersOf(parts, session.session_id, content);
   const possible = [...chapter.triggers, ...impliedTriggers(chapter.mustConsult, chapter.triggers, usable)]
     .filter(({ expert_id: id, output_type: type }) => usable.some((offer) => offer.id === id && offer.outputModes.includes(type)));
+  triggers.propose(session.session_id, null);
+  if (possible.length === 0) return null;
   const hashes = new Map(deps.store.files.list(session.session_id, 'upload').map((file) => [file.name, file.sha256]));
   const uploads = newUploads.map((name) => ({ name, sha256: hashes.get(name) ?? null }));
   const fired = findTrigger(possible, { state, uploads, judgement }, triggers.lookup(session.session_id));

@@ -76,7 +76,7 @@ it('starts as the shipped desktop starts it, with every variable empty that it l
 
   expect(ready).toMatchObject({ url: `http://127.0.0.1:${port}`, auth: 'desktop' });
   expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
-  expect(readyMs).toBeLessThan(1500);
+  expect(readyMs).toBeLessThan(12_000);
 });
 
 async function freePort(): Promise<number> {

@@ -36,13 +36,13 @@ export interface Tutor extends AsyncDisposable {
   trace(sessionId: string): Promise<unknown>;
 }
 
-/** Starts provider and sidecar; quiet replies stand ready for every agent. */
+/** Starts provider and sidecar; quiet replies stand ready for every agent. Without Python, so that no worker is warmed beside the turns. */
 export async function startTutor(options: SidecarOptions = {}): Promise<Tutor> {
   const provider = await createProvider({ apiKey: API_KEY });
   const folder = await createTemporaryFolder('tutor');
   const sessionsDir = options.sessionsDir ?? folder.path;
   const start = (): Promise<SidecarProcess> =>
-    startSidecar({ ...options, sessionsDir, env: { ...modelEnvironment(provider), ...options.env } });
+    startSidecar({ ...options, sessionsDir, env: { ...modelEnvironment(provider), SIDECAR_PYTHON: folder.join('no-python'), ...options.env } });
   let sidecar = await start();
   scriptQuietly(provider);
   const read = async (sessionId: string, route: string): Promise<any> => (await sidecar.call('GET', `/api/session/${sessionId}/${route}`)).body;

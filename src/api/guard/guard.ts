@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LIMITS, ROUTES, SidecarError } from '../../contracts/index.ts';
 import type { RouteAuth } from '../../contracts/index.ts';
 import { answerPreflight, grantOrigin } from './cors.ts';
+import { authorizationOf } from './jupyter-token.ts';
 import { createOriginRule, isElectron } from './origin-rule.ts';
 import type { OriginRuleOptions } from './origin-rule.ts';
 import { STATIC_ROUTE, createRouteMatcher } from './route-class.ts';
@@ -56,7 +57,7 @@ export function createGuard(options: GuardOptions) {
   };
 
   const checkToken = (request: IncomingMessage, match: RouteMatch): TokenState => {
-    const state = readToken(request.headers.authorization);
+    const state = readToken(authorizationOf(request));
     const routeClass: RouteAuth = match.kind === 'route' ? match.auth : 'token';
     if (state === 'valid' || routeClass === 'none') return state;
     if (state === 'none' && routeClass === 'open' && isOpenInDesktopMode(request)) return state;

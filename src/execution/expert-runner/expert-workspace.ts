@@ -55,7 +55,7 @@ async function writeInputs(folder: string, inputs: readonly ExpertInput[]): Prom
 }
 
 async function readOutputs(folder: string, target: string | null): Promise<ExpertArtifact[]> {
-  const found = [...(await walkFolder(join(folder, 'out'), ['.home'])).values()].filter(({ name }) => name.split('/').every(isPortableName));
+  const found = [...(await walkFolder(folder, { below: ['out'], skip: ['.home'] })).values()].filter(({ name }) => name.split('/').every(isPortableName));
   found.sort((left, right) => (left.name < right.name ? -1 : Number(left.name > right.name)));
   const kept: ExpertArtifact[] = [];
   let left = MAX_OUTPUT_BYTES;

@@ -8,7 +8,7 @@ export async function acceptRun(
   context: SessionRunContext, { sessionId, request, kind }: { sessionId: string; request: RunRequest; kind: RunPlan['kind'] },
 ): Promise<RunPlan> {
   const session = requireSession(context, sessionId);
-  await requirePython(context);
+  await requireLane(context);
   const code = request.path === undefined ? request.code ?? '' : textOf(await context.readFile(sessionId, request.path));
   const jobId = kind === 'run' ? null : context.ids.mint('job_');
   return { executionId: context.ids.mint('exe_'), sessionId, kind, jobId, request, code, ...session, askedAt: context.clock.monotonicMs() };
@@ -21,10 +21,11 @@ export function requireSession({ store }: Pick<UserRunnerDeps, 'store'>, session
   return { language: languageOf(row.language), turnIndex: row.state.turn_index };
 }
 
-async function requirePython({ guard }: Pick<UserRunnerDeps, 'guard'>): Promise<void> {
+async function requireLane({ guard }: Pick<UserRunnerDeps, 'guard'>): Promise<void> {
   const search = await guard.python();
-  if (search.found) return;
-  throw new SidecarError('EXECUTION_UNAVAILABLE', search.reason, { retryAfterSeconds: 60 });
+  if (!search.found) throw new SidecarError('EXECUTION_UNAVAILABLE', search.reason, { retryAfterSeconds: 60 });
+  const lane = guard.report()?.lanes.user;
+  if (lane?.available === false) throw new SidecarError('LANE_REFUSED', lane.reason ?? '', { detail: lane.reason ?? '', retryAfterSeconds: 60 });
 }
 
 function textOf({ bytes }: { bytes: Uint8Array }): string {

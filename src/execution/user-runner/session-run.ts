@@ -53,7 +53,7 @@ export async function runInSession(context: SessionRunContext, plan: RunPlan, wa
     const found = await collectArtifacts(folders.workspace, before, plan.executionId);
     artifacts = found.artifacts;
     warnings.push(...leftOutWarnings(found.leftOut, report, plan.language));
-    await pruneFigures(folders.workspace);
+    pruneFigures(folders.workspace);
   } finally {
     executionLog.close(record, { report, start, artifacts, steps });
   }

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { chmod, copyFile, lstat, readdir, unlink } from 'node:fs/promises';
+import { copyFile, lstat, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Store } from '../../store/index.ts';
 import type { Clock } from '../../config/index.ts';
@@ -27,7 +27,6 @@ async function copyOne({ uploads, workspace }: DatasetFolders, name: string): Pr
   try {
     // Exclusive: a link or file that appears meanwhile is left alone. Cloned where the file system can.
     await copyFile(join(uploads, name), target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-    await chmod(target, 0o600);
     return true;
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : null;

@@ -14,6 +14,6 @@ export type { RunHooks } from './run-hooks.ts';
 export { describeNoStart } from './describe-end.ts';
 export { runOnWorker, type WorkerRun } from './run-on-worker.ts';
 export { takeSnapshot, collectArtifacts, pruneFigures, mimeOf, type Artifact, type Snapshot } from './artifacts.ts';
-export { walkFolder, type SeenFile } from './walk-folder.ts';
+export { walkFolder, type SeenFile, type WalkOptions } from './walk-folder.ts';
 export { copyDatasets, type DatasetFolders } from './copy-datasets.ts';
 export { createExecutionLog, toRunNote, stripTerminal, type ExecutionLog, type ExecutionStart, type ExecutionEnd, type Step } from './execution-log.ts';

@@ -15,7 +15,7 @@ it('lists regular files below a folder and follows no link', async () => {
   await symlink('/etc/hostname', folder.join('a', 'link'));
   if (process.platform !== 'win32') execFileSync('mkfifo', [folder.join('pipe')]);
 
-  expect([...(await walkFolder(folder.path, ['skipped'])).values()].map(({ name, size }) => [name, size])).toEqual([['a/b/deep.txt', 2]]);
+  expect([...(await walkFolder(folder.path, { skip: ['skipped'] })).values()].map(({ name, size }) => [name, size])).toEqual([['a/b/deep.txt', 2]]);
   expect((await walkFolder(folder.join('missing'))).size).toBe(0);
   expect((await walkFolder(folder.join('etc'))).size).toBe(0);
 });
@@ -37,10 +37,25 @@ it('keeps the figures of the last 50 runs and nothing that is not a run', async 
     await writeFile(folder.join('.figures', `exe_${String(index).padStart(3, '0')}`, '1.png'), '');
   }
   await mkdir(folder.join('.figures', 'mine'));
-  await pruneFigures(folder.path);
+  pruneFigures(folder.path);
   const left = [...(await walkFolder(folder.join('.figures'))).keys()].sort();
 
   expect([left.length, left[0]]).toEqual([50, 'exe_003/1.png']);
+});
+
+it('prunes nothing through a planted link, and leaves what is no file of a run', async () => {
+  await using folder = await createTemporaryFolder();
+  for (let index = 0; index < 52; index += 1) await mkdir(folder.join('outside', `exe_${String(index).padStart(3, '0')}`), { recursive: true });
+  await writeFile(folder.join('outside', 'exe_000', '1.png'), 'mine');
+  await mkdir(folder.join('linked'));
+  await symlink(folder.join('outside'), folder.join('linked', '.figures'));
+  await mkdir(folder.join('inside', '.figures', 'exe_000', 'folder'), { recursive: true });
+  for (let index = 1; index < 52; index += 1) await symlink(folder.join('outside', 'exe_000'), folder.join('inside', '.figures', `exe_${String(index).padStart(3, '0')}`));
+  pruneFigures(folder.join('linked'));
+  pruneFigures(folder.join('inside'));
+
+  expect([...(await walkFolder(folder.join('outside'))).keys()]).toEqual(['exe_000/1.png']);
+  expect((await collectArtifacts(folder.join('linked'), new Map(), 'exe_000')).artifacts).toEqual([]);
 });
 
 it.each([['a.CSV', 'text/csv'], ['x.unknown', 'application/octet-stream'], ['noext', 'application/octet-stream']])('types %s by its name', (name, mime) => {

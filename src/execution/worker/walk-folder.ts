@@ -1,6 +1,8 @@
-import { closeSync, constants, lstatSync, openSync, readdirSync, realpathSync } from 'node:fs';
-import type { Dirent, Stats } from 'node:fs';
+import { lstatSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { join } from 'node:path';
+import { entriesOf, holdBelow, holdFolder, releaseFolder } from './held-folder.ts';
+import type { HeldFolder } from './held-folder.ts';
 
 /** Bounds of one walk; code is stopped long before it makes more. */
 const MAX_ENTRIES = 25_000;
@@ -12,32 +14,26 @@ const SLICE = 400;
 export interface SeenFile { name: string; size: number; stamp: string }
 
 interface Walk { files: Map<string, SeenFile>; entries: number; slice: number; skip: ReadonlySet<string> }
-interface Held { path: string; real: string; fd: number | null }
+/** What a walk leaves aside, and how it gets to where it starts. */
+export interface WalkOptions {
+  /** Names of the first folder that are passed over. */
+  skip?: readonly string[];
+  /** Folders to enter from the root, one by one, before the walk begins. */
+  below?: readonly string[];
+}
 
 /**
  * Regular files below a folder. Follows no link, opens no file, and holds each folder open while it is read, so that nobody can lead
- * the walk outside by swapping a parent for a link. A missing folder is empty; `skip` names entries of the top folder.
+ * the walk outside by swapping a parent for a link. A missing folder is empty.
  */
-export async function walkFolder(root: string, skip: readonly string[] = []): Promise<Map<string, SeenFile>> {
+export async function walkFolder(root: string, { skip = [], below = [] }: WalkOptions = {}): Promise<Map<string, SeenFile>> {
   const walk: Walk = { files: new Map(), entries: 0, slice: 0, skip: new Set(skip) };
-  const top = hold(root, root);
+  const top = holdFolder(root, below);
   if (top !== null) await visit(walk, top, []);
   return walk.files;
 }
 
-/** Opens a folder without following a last link; null when it is none. */
-function hold(path: string, real: string): Held | null {
-  try {
-    if (!lstatSync(path).isDirectory()) return null;
-    if (process.platform !== 'linux') return { path: real, real, fd: null };
-    const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-    return { path: `/proc/self/fd/${fd}`, real, fd };
-  } catch {
-    return null; // Gone, or a link by now.
-  }
-}
-
-async function visit(walk: Walk, folder: Held, parents: readonly string[]): Promise<void> {
+async function visit(walk: Walk, folder: HeldFolder, parents: readonly string[]): Promise<void> {
   try {
     for (const entry of entriesOf(folder)) {
       if (parents.length === 0 && walk.skip.has(entry.name)) continue;
@@ -49,7 +45,7 @@ async function visit(walk: Walk, folder: Held, parents: readonly string[]): Prom
       else if (entry.isDirectory() && parents.length + 1 < MAX_DEPTH) await visitBelow(walk, folder, [...parents, entry.name]);
     }
   } finally {
-    if (folder.fd !== null) closeSync(folder.fd);
+    releaseFolder(folder);
   }
 }
 
@@ -58,23 +54,13 @@ async function breathe(walk: Walk): Promise<void> {
   await new Promise((resolve) => { setImmediate(resolve); });
 }
 
-async function visitBelow(walk: Walk, folder: Held, names: readonly string[]): Promise<void> {
+async function visitBelow(walk: Walk, folder: HeldFolder, names: readonly string[]): Promise<void> {
   const name = names.at(-1) ?? '';
-  const below = hold(join(folder.path, name), join(folder.real, name));
+  const below = holdBelow(folder, name);
   if (below !== null) await visit(walk, below, names);
 }
 
-function entriesOf(folder: Held): Dirent[] {
-  try {
-    // Without a held descriptor the real path must still be the plain one.
-    if (folder.fd === null && realpathSync(folder.real) !== folder.real) return [];
-    return readdirSync(folder.path, { withFileTypes: true });
-  } catch {
-    return []; // Removed meanwhile.
-  }
-}
-
-function addFile(walk: Walk, folder: Held, names: readonly string[]): void {
+function addFile(walk: Walk, folder: HeldFolder, names: readonly string[]): void {
   const name = names.join('/');
   let stats: Stats;
   try {

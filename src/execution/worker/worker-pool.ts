@@ -79,7 +79,9 @@ export class WorkerPool {
   async end(groupId: string): Promise<void> {
     const group = this.#groups.get(groupId);
     this.#groups.delete(groupId);
-    await Promise.all((group?.idle ?? []).map(({ worker }) => worker.child.kill()));
+    // Taken out first: what is ended on purpose is no loss.
+    const idle = group?.idle.splice(0) ?? [];
+    await Promise.all(idle.map(({ worker }) => worker.child.kill()));
     if (this.#filling?.group === groupId) await this.#filling.done;
   }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../../config/index.ts';
 import type { LedgerRow, NoticeCode } from '../../contracts/index.ts';
 import { ModelError, estimateRequestTokens } from '../../models/index.ts';
 import type { CollectedReply, ModelGateway, ModelMessage, ModelRequest, ToolCall } from '../../models/index.ts';
+import { cleanValue } from '../clean-value.ts';
 import { checkOutput } from '../outputs/check-output.ts';
 import type { ToolFact } from '../outputs/check-output.ts';
 import type { ExpertOutput } from '../outputs/output-schemas.ts';
@@ -187,7 +188,7 @@ function outputOf(input: unknown): unknown {
 }
 
 async function give(parts: LoopParts, { entries }: Step, { call, result }: { call: ToolCall; result: Readonly<Record<string, unknown>> }): Promise<void> {
-  const text = clipBytes(parts.clean(JSON.stringify(result)), MAX_RESULT_BYTES);
+  const text = clipBytes(JSON.stringify(cleanValue(result, parts.clean)), MAX_RESULT_BYTES);
   await parts.record.say([{ role: 'tool', name: call.name, result: text }]);
   entries.push({ kind: 'result', call, content: wrapResult(text, { boundary: parts.boundary, origin: `result of ${isToolName(call.name) ? call.name : 'an unknown tool'}` }) });
 }

@@ -1,6 +1,7 @@
 import { appendFile, mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../config/index.ts';
+import { cleanValue } from '../clean-value.ts';
 import { isRecord } from '../../content/index.ts';
 import type { ConsultationRow, Store } from '../../store/index.ts';
 import type { ExpertArtifact } from '../../execution/expert-runner/index.ts';
@@ -107,7 +108,7 @@ export class ConsultationRecord {
   /** Adds lines to the transcript, without secrets. */
   async say(entries: readonly Readonly<Record<string, unknown>>[]): Promise<void> {
     const at = this.deps.clock.now().toISOString();
-    const lines = entries.map((entry) => `${this.deps.clean(JSON.stringify({ at, ...entry }))}\n`).join('');
+    const lines = entries.map((entry) => `${JSON.stringify(cleanValue({ at, ...entry }, this.deps.clean))}\n`).join('');
     await appendFile(join(this.folder, 'transcript.jsonl'), lines, { mode: 0o600, flush: true });
   }
 
@@ -116,8 +117,8 @@ export class ConsultationRecord {
     const stem = `skill_call_${String(this.calls.length + 1).padStart(4, '0')}`;
     const paths = printed === null ? { stdout: null, stderr: null } : { stdout: `skill_calls/${stem}.stdout.txt`, stderr: `skill_calls/${stem}.stderr.txt` };
     if (printed !== null) {
-      await this.writeText(paths.stdout ?? '', printed.stdout);
-      await this.writeText(paths.stderr ?? '', printed.stderr);
+      await this.writeText(paths.stdout ?? '', this.deps.clean(printed.stdout));
+      await this.writeText(paths.stderr ?? '', this.deps.clean(printed.stderr));
     }
     const record: SkillCall = { ...call, stdout_stderr_paths: paths };
     this.calls.push(record);
@@ -147,9 +148,9 @@ export class ConsultationRecord {
     this.deps.store.consultations.update(this.key, { body: this.body });
   }
 
-  /** The row holds no secret either. A secret that spans the structure of JSON cannot be one. */
+  /** The row holds no secret either. */
   private cleaned(body: Record<string, unknown>): Record<string, unknown> {
-    const value: unknown = JSON.parse(this.deps.clean(JSON.stringify(body)));
+    const value = cleanValue(body, this.deps.clean);
     return isRecord(value) ? value : {};
   }
 
@@ -164,11 +165,11 @@ export class ConsultationRecord {
   }
 
   private async write(name: string, value: unknown): Promise<void> {
-    await this.writeText(name, `${JSON.stringify(value, null, 2)}\n`);
+    await this.writeText(name, `${JSON.stringify(cleanValue(value, this.deps.clean), null, 2)}\n`);
   }
 
   private async writeText(name: string, text: string): Promise<void> {
-    await writeDurably(join(this.folder, ...name.split('/')), this.deps.clean(text));
+    await writeDurably(join(this.folder, ...name.split('/')), text);
   }
 }
 

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { BindingRule, NoticeCode } from '../../contracts/index.ts';
 import type { ExpertWorkspace } from '../../execution/expert-runner/index.ts';
 import type { ModelMessage } from '../../models/index.ts';
+import { cleanValue } from '../clean-value.ts';
 import type { ConsultantDeps, ConsultationOutcome, ConsultingTurn } from '../consultant-deps.ts';
 import type { ChapterConsultation } from '../chapter/consultation-config.ts';
 import { outputShape } from '../outputs/output-schemas.ts';
@@ -163,7 +164,7 @@ function openingOf(deps: ConsultantDeps, { accepted, envelope, boundary }: { acc
   const letter = prompts.render('expert.consult', {
     boundary, origins: { ENVELOPE: 'consulting letter', FILES: 'files of the session' },
     values: {
-      BOUNDARY: boundary, ENVELOPE: deps.redact(JSON.stringify(envelope, null, 2)), FILES: tools.includes('list_files') ? shown.join('\n') : '',
+      BOUNDARY: boundary, ENVELOPE: JSON.stringify(cleanValue(envelope, deps.redact), null, 2), FILES: tools.includes('list_files') ? shown.join('\n') : '',
       OUTPUT_TYPE: request.expected_output_type, OUTPUT_SHAPE: prompts.outline(outputShape(request.expected_output_type)),
     },
   });

@@ -19,8 +19,9 @@ export async function askKernel(connection: KernelConnection, tools: { clock: Cl
   const deadline = AbortSignal.timeout(question.timeoutMs);
   subshells.set(connection, subshells.get(connection) ?? openSubshell(connection, make('control', 'create_subshell_request', {})));
   const subshell = await Promise.race([subshells.get(connection), aborted(deadline)]);
-  const extra = typeof subshell === 'string' ? { subshell_id: subshell } : {};
-  return await exchange(connection, make('shell', question.type, question.content, extra), deadline);
+  const request = make('shell', question.type, question.content);
+  if (typeof subshell === 'string') request.header.subshell_id = subshell;
+  return await exchange(connection, request, deadline);
 }
 
 /** The answer, or KERNEL_BUSY. */

@@ -1,0 +1,1 @@
+export { createJupyterDoor, isJupyterPath, type JupyterDoor } from './jupyter-door.ts';
