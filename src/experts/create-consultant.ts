@@ -12,6 +12,8 @@ import { reportId } from './consultation/expert-report.ts';
 import { ReportFiles } from './consultation/report-files.ts';
 import { Slots } from './consultation/slots.ts';
 import type { ConsultantDeps, ConsultationOutcome, ConsultingTurn } from './consultant-deps.ts';
+import { describeExperts } from './describe-experts.ts';
+import type { DescribedExpert } from './describe-experts.ts';
 import { LaneStatus } from './lane-status.ts';
 import { ChapterConsultations, SessionExperts, effectiveTools, possibleOutputs } from './session-experts.ts';
 import { listSessionFiles } from './tools/session-files.ts';
@@ -46,6 +48,8 @@ export interface ExpertConsultant {
   commit(turnId: string): void;
   /** After a start, before the first turn: consultations that an earlier process left running are closed as aborted. */
   recover(): Promise<void>;
+  /** Experts outside any session, and problems of their packages, for capabilities. */
+  describe(): Promise<DescribedExpert[]>;
   /** Resolves when the files of all reports are written. */
   settled(): Promise<void>;
 }
@@ -82,6 +86,10 @@ export function createConsultant(deps: ConsultantDeps): ExpertConsultant {
     },
     recover: async () => {
       await Promise.all(store.consultations.open().map((row) => abandonConsultation(deps, row)));
+    },
+    describe: async () => {
+      const isLaneAvailable = await parts.lane.ask();
+      return describeExperts(await parts.experts.shared(), isLaneAvailable);
     },
     settled: async () => await reports.settled(),
   };

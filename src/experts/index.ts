@@ -4,7 +4,7 @@ export { type ExpertRequest } from './consultation/request.ts';
 export { loadRegistry, type ExpertRegistry } from './registry/load-registry.ts';
 export { type ExpertPackage } from './registry/load-package.ts';
 export { type ExpertDiagnostic, type ExpertDiagnosticCode } from './registry/expert-diagnostic.ts';
-export { describeExperts } from './describe-experts.ts';
+export { describeExperts, type DescribedExpert } from './describe-experts.ts';
 export { readChapterConsultation, readConsultationConfig, type ChapterConsultation } from './chapter/consultation-config.ts';
 export { printImportedRules, type PrintedRules } from './chapter/print-rules.ts';
 export { type UnparsedRule } from './chapter/import-legacy-rules.ts';

@@ -65,6 +65,15 @@ describe('a question to an expert', () => {
     ]);
   });
 
+  it('shows in the capabilities what can be asked here', async () => {
+    await using bench = await openBench({ lane: null });
+
+    expect(await bench.consultant.describe()).toMatchObject([
+      { expert_id: 'code_checker', output_modes: ['error_diagnosis', 'validation_report'], tools: ['list_files', 'read_text', 'finish'], source: 'packaged' },
+      { expert_id: 'data_inspector', output_modes: ['concept_explanation'], tools: ['list_files', 'read_knowledge', 'read_skill', 'finish'] },
+    ]);
+  });
+
   it('finds an update of a package at once', async () => {
     await using experts = await createTemporaryFolder('packages');
     await writePackage(experts.path, 'data_inspector', { output_modes: ['poem'] });

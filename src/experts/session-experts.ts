@@ -33,6 +33,12 @@ export class SessionExperts {
     return registry;
   }
 
+  /** The packages that every session has: those of the environment and the program. */
+  async shared(): Promise<ExpertRegistry> {
+    const { trusted } = await this.deps.content.checkSources({}, { hasToken: this.deps.hasToken });
+    return await loadRegistry((await this.deps.content.findExperts(trusted)).packages);
+  }
+
   /** The packages as they were read last; none before the first time. */
   known(sessionId: string): ExpertRegistry {
     return this.registries.get(sessionId) ?? NONE;

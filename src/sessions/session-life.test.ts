@@ -161,3 +161,16 @@ it('tells errors in the language of the chapter, else of the service', async () 
 
   expect(['s1', 'nobody', '..'].map((id) => bench.sessions.languageOf(id))).toEqual(['en', 'zh', 'zh']);
 });
+
+it('suggests the end on the event stream when a skip settles the last required task', async () => {
+  await using bench = await openSession();
+  const follower = bench.sessions.follow('s1', null);
+  const required = Object.entries(bench.sessions.state('s1').ext!.tasks).filter(([, task]) => task.required).map(([id]) => id);
+
+  for (const subtask_id of required) bench.sessions.skip('s1', { subtask_id, reason: '已掌握' });
+
+  follower.close();
+  const frames: string[] = [];
+  for await (const frame of follower.frames) frames.push(frame);
+  expect(frames.filter((frame) => frame.includes('"type": "session_end_suggested"'))).toHaveLength(1);
+});

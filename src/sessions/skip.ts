@@ -20,7 +20,11 @@ export function skipTask(context: SessionsContext, sessionId: string, request: S
   if (result.kind === 'refused') throw new SidecarError(result.code, `the skip was refused: ${result.code}`);
   if (result.kind === 'needs_reason') return result.answer;
   commit(context, row, { result, now });
-  if (result.kind === 'skipped') context.hub.emit(sessionId, null, { type: 'task_skipped', ...result.answer });
+  if (result.kind === 'skipped') {
+    context.hub.emit(sessionId, null, { type: 'task_skipped', ...result.answer });
+    const isEndNear = result.state.end_suggested && !row.state.end_suggested;
+    if (isEndNear) context.hub.emit(sessionId, null, { type: 'session_end_suggested', turn_index: result.state.turn_index });
+  }
   context.syncTokens.kick();
   return result.answer;
 }

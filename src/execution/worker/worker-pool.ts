@@ -43,7 +43,7 @@ export class WorkerPool {
   /** Entries leave by `end`, after ten idle minutes, and when memory is short. */
   readonly #groups = new Map<string, Group>();
   readonly #stopping = new AbortController();
-  #filling: { group: string; done: Promise<void> } | null = null;
+  #filling: { group: string; done: Promise<void>; abort: AbortController } | null = null;
   #retry: NodeJS.Timeout | null = null;
   #sweep: NodeJS.Timeout | null = null;
 
@@ -82,7 +82,9 @@ export class WorkerPool {
     // Taken out first: what is ended on purpose is no loss.
     const idle = group?.idle.splice(0) ?? [];
     await Promise.all(idle.map(({ worker }) => worker.child.kill()));
-    if (this.#filling?.group === groupId) await this.#filling.done;
+    if (this.#filling?.group !== groupId) return;
+    this.#filling.abort.abort(new Error('the group is over'));
+    await this.#filling.done;
   }
 
   idleCount(groupId?: string): number {
@@ -151,7 +153,8 @@ export class WorkerPool {
     if (hungry === undefined) return;
     if (!this.#deps.mayFill()) return this.#pumpAfter(RETRY_MS);
     if (!this.#makeRoom(hungry)) return;
-    this.#filling = { group: hungry.spec.group, done: this.#fill(hungry) };
+    const abort = new AbortController();
+    this.#filling = { group: hungry.spec.group, abort, done: this.#fill(hungry, AbortSignal.any([abort.signal, this.#stopping.signal])) };
   }
 
   #pumpAfter(ms: number): void {
@@ -183,14 +186,14 @@ export class WorkerPool {
     return true;
   }
 
-  async #fill(group: Group): Promise<void> {
+  async #fill(group: Group, signal: AbortSignal): Promise<void> {
     try {
       await this.#deps.learnRuntime();
-      const worker = await startWorker(this.#deps.guard, group.spec, { signal: this.#stopping.signal });
+      const worker = await startWorker(this.#deps.guard, group.spec, { signal });
       this.#keep(group, { worker, readyAt: this.#deps.clock.monotonicMs(), stamp: this.#deps.runtimeStamp() });
     } catch (error) {
       group.pausedUntil = this.#deps.clock.monotonicMs() + FAILED_PAUSE_MS;
-      const isExpected = this.#stopping.signal.aborted || error instanceof GuardUnavailable;
+      const isExpected = signal.aborted || error instanceof GuardUnavailable;
       if (!isExpected) this.#deps.log.warn({ err: error, lane: group.spec.lane }, 'no worker could be made ready');
     } finally {
       this.#filling = null;

@@ -1,0 +1,151 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { JupyterMessage } from '../connection/jupyter-message.ts';
+import { ChangeJoiner, CellEvents } from './cell-events.ts';
+import { CellOutputs } from './cell-outputs.ts';
+import { KernelDisplays } from './display-index.ts';
+import { reasonOfError } from './execute-task.ts';
+import type { CellChange } from './output-types.ts';
+import { OUTPUT_CAPS } from './output-types.ts';
+import { applyTerminal } from './terminal-text.ts';
+import { TextBudget } from './text-budget.ts';
+
+const message = (type: string, content: Record<string, unknown>): JupyterMessage =>
+  ({ channel: 'iopub', header: { msg_id: 'm', msg_type: type, session: 's' }, parent_header: {}, metadata: {}, content, buffers: [] });
+const collect = (messages: readonly JupyterMessage[], displays = new KernelDisplays()) => {
+  const changes: CellChange[] = [];
+  const outputs = new CellOutputs(displays, (change) => changes.push(change));
+  for (const each of messages) outputs.take(each);
+  return { outputs, changes };
+};
+const stream = (text: string, name = 'stdout'): JupyterMessage => message('stream', { name, text });
+
+describe('terminal text', () => {
+  it.each([
+    ['plain\n', 'plain\n'], ['a\r\nb\r\n', 'a\nb\n'], ['10%\r20%\rdone', 'done'], ['long line\rab', 'abng line'], ['abc\b\bX', 'aXc'], ['\b\bx', 'x'],
+    ['1\n\r2\n', '1\n2\n'], ['😀\bx', 'x'],
+  ])('%j is stored as %j', (text, stored) => {
+    expect(applyTerminal(text)).toBe(stored);
+  });
+
+  it('is stable: applied twice it is the same', () => {
+    fc.assert(fc.property(fc.array(fc.constantFrom('a', 'bc', '\r', '\b', '\n', '中')).map((parts) => parts.join('')), (text) => {
+      const once = applyTerminal(text);
+
+      expect([applyTerminal(once), /[\b]|\r(?!\n)/.test(once)]).toEqual([once, false]);
+    }));
+  });
+});
+
+describe('the text budget', () => {
+  it('keeps head and tail, counts every missing unit, and never splits a pair', () => {
+    const piece = fc.tuple(fc.constantFrom('stdout', 'stderr'), fc.string({ unit: 'grapheme', maxLength: 30 }));
+    fc.assert(fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
+      const budget = new TextBudget({ headChars: 50, tailChars: 20 });
+
+      const head = pieces.map(([name, text]) => budget.take(name, text)).join('');
+      const { stdout = 0, stderr = 0 } = budget.dropped;
+      const tail = budget.end().map(({ text }) => text).filter((text) => !text.startsWith('\n… [')).join('');
+
+      const all = pieces.map(([, text]) => text).join('');
+      expect(head.length + tail.length + stdout + stderr).toBe(all.length);
+      expect([head.length <= 50, tail.length <= 20, head.isWellFormed(), tail.isWellFormed()]).toEqual([true, true, true, true]);
+      if (stdout + stderr === 0) expect((head + tail).length).toBe(all.length);
+    }));
+  });
+
+  it('takes what the kernel removed into the tail', () => {
+    const budget = new TextBudget({ headChars: 4, tailChars: 6 });
+    budget.take('stdout', 'head');
+    budget.drop('stdout', 1_000, 'the end');
+
+    expect([budget.dropped, budget.end().at(-1)?.text]).toEqual([{ stdout: 994 }, 'he end']);
+  });
+});
+
+describe('outputs of a cell', () => {
+  it('merges neighbouring text of one stream only', () => {
+    const { outputs } = collect([stream('a'), stream('b'), stream('c', 'stderr'), stream('d')]);
+
+    expect(outputs.finish()).toEqual([
+      { output_type: 'stream', name: 'stdout', text: 'ab' }, { output_type: 'stream', name: 'stderr', text: 'c' }, { output_type: 'stream', name: 'stdout', text: 'd' },
+    ]);
+  });
+
+  it('never stores transient data', () => {
+    const { outputs } = collect([message('display_data', { data: { 'text/plain': 'x' }, metadata: {}, transient: { display_id: 'd' } })]);
+
+    expect(outputs.finish()).toEqual([{ output_type: 'display_data', data: { 'text/plain': 'x' }, metadata: {} }]);
+  });
+
+  it('updates every display of an id, also of an earlier cell', () => {
+    const displays = new KernelDisplays();
+    const shown = message('display_data', { data: { 'text/plain': 'old' }, metadata: {}, transient: { display_id: 'd' } });
+    const earlier = collect([shown, shown], displays);
+
+    collect([message('update_display_data', { data: { 'text/plain': 'new' }, metadata: {}, transient: { display_id: 'd' } })], displays);
+
+    expect(earlier.outputs.finish().map((output) => output.data)).toEqual([{ 'text/plain': 'new' }, { 'text/plain': 'new' }]);
+  });
+
+  it('keeps what is there when clearing waits for an output that never comes', () => {
+    const { outputs } = collect([stream('a'), message('clear_output', { wait: true })]);
+
+    expect(outputs.finish()).toMatchObject([{ text: 'a' }]);
+  });
+
+  it('drops and counts a display that is too large, and the ten-thousand-and-first output', () => {
+    const big = collect([message('display_data', { data: { 'text/plain': 'x'.repeat(OUTPUT_CAPS.richBytes) }, metadata: {} })]).outputs;
+    const many = collect(Array.from({ length: OUTPUT_CAPS.outputs + 3 }, () => message('display_data', { data: {}, metadata: {} }))).outputs;
+
+    expect([big.dropped.displays, many.dropped.displays]).toEqual([1, 3]);
+    expect(big.finish()).toMatchObject([{ name: 'stderr', text: expect.stringMatching(/1 displays \(\d+ bytes\) were not kept/) }]);
+  });
+
+  it('passes over what it does not know, and fields that are not what they should be', () => {
+    const { outputs } = collect([
+      message('comm_msg', { data: {} }), message('new_kind', {}), message('stream', { name: 1, text: { a: 1 } }),
+      message('display_data', { data: 'x', metadata: [] }), message('error', { ename: 1, traceback: 'no list' }),
+    ]);
+
+    expect(outputs.finish()).toEqual([
+      { output_type: 'display_data', data: {}, metadata: {} }, { output_type: 'error', ename: '', evalue: '', traceback: [] },
+    ]);
+  });
+});
+
+describe('events of a cell', () => {
+  it('joins text of one stream and keeps only the newest update of a display', () => {
+    const told: CellChange[] = [];
+    const joiner = new ChangeJoiner((change) => told.push(change));
+    const text = (value: string): CellChange => ({ output: { output_type: 'stream', name: 'stdout', text: value } });
+    const update = (value: string): CellChange => ({ update: true, display_id: 'd', output: { data: { 'text/plain': value }, metadata: {} } });
+
+    for (const change of [text('a'), text('b'), update('1'), text('c'), update('2')]) joiner.add(change);
+    joiner.flush();
+
+    expect(told).toEqual([text('ab'), update('2'), text('c')]);
+  });
+
+  it('gives a reader up that lags behind its bound, and ends cleanly for one that left', async () => {
+    const lagging = new CellEvents();
+    for (let index = 0; index < 2_001; index += 1) lagging.emit({ type: 'cell_output', index });
+    const left = new CellEvents();
+    left.emit({ type: 'cell_output' });
+    await left[Symbol.asyncDispose]();
+
+    const frames: string[] = [];
+    for await (const frame of left.frames) frames.push(frame);
+
+    expect([lagging.dropped.aborted, left.dropped.aborted, frames]).toEqual([true, false, []]);
+  });
+});
+
+it.each([
+  ['MemoryError', '', 'memory_limit'], ['numpy._core._exceptions._ArrayMemoryError', '', 'memory_limit'], ['IndentationError', '', 'syntax_error'],
+  ['SystemExit', '3', 'exit'], ['PermissionError', "[Errno 13] Permission denied: 'x'", 'sandbox_denied'], ['OSError', '[Errno 28] No space left', 'disk_limit'],
+  ['BlockingIOError', '[Errno 11] Resource temporarily unavailable', 'process_limit'], ['RuntimeError', "can't start new thread", 'process_limit'],
+  ['ValueError', 'no', 'error'],
+])('an uncaught %s (%s) has the reason %s', (ename, evalue, reason) => {
+  expect(reasonOfError(ename, evalue)).toBe(reason);
+});
