@@ -21,10 +21,10 @@ export const SESSION = 's1';
 export const CHAPTER = 'python_first_steps/ch2_comparing_groups';
 
 /** Settings that send the experts to a scripted provider, or to the offline tutor. */
-export function expertSettings(url: string | null): ModelSettings {
+export function expertSettings(url: string | null, provider: 'openai' | 'anthropic' = 'openai'): ModelSettings {
   const endpoint = url === null
     ? { provider: 'offline' as const, baseUrl: null, apiKey: null, model: null, temperature: null }
-    : { provider: 'openai' as const, baseUrl: url, apiKey: 'sk-secret-key-0123456789', model: 'expert-1', temperature: null };
+    : { provider, baseUrl: url, apiKey: 'sk-secret-key-0123456789', model: 'expert-1', temperature: null };
   return {
     endpoints: { CA: endpoint, RMA: endpoint, MA: endpoint, EXP: endpoint, SMALL: endpoint }, fallbackModel: null, contextTokens: null, structured: null,
     turnTokenLimit: 120_000, sessionTokenLimit: null, dayTokenLimit: null,
@@ -86,6 +86,7 @@ export interface Bench extends AsyncDisposable {
 
 export interface BenchOptions {
   url?: string | null;
+  protocol?: 'openai' | 'anthropic';
   lane?: LaneDouble | null;
   runner?: Pick<ExpertRunner, 'refusal' | 'openWorkspace' | 'run'>;
   expertsDir?: string;
@@ -108,7 +109,7 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
   redactor.register('sk-secret-key-0123456789');
   const consultant = createConsultant({
     store, content: resolver, runner: options.runner ?? (options.lane === undefined ? createLane() : options.lane), sessionsDir: folder,
-    gateway: createModels({ settings: expertSettings(options.url ?? null), facts: store.facts, clock: systemClock, log: silentLog, tokensSince: () => 0 }),
+    gateway: createModels({ settings: expertSettings(options.url ?? null, options.protocol), facts: store.facts, clock: systemClock, log: silentLog, tokensSince: () => 0 }),
     prompts: { render: prompts.render, versionOf: prompts.versionOf, outline: outlineSchema, languageName },
     dataToolsDir: join(root, 'python', 'expert_skills'), turnTokenLimit: 120_000, hasToken: true,
     redact: (text) => redactor.redact(text), clock: systemClock, ids: createIds(systemClock), log: silentLog,

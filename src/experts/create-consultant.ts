@@ -60,7 +60,7 @@ const CONSULTATIONS_AT_ONCE = 2;
 export function createConsultant(deps: ConsultantDeps): ExpertConsultant {
   const { store } = deps;
   const parts: Parts = {
-    deps, experts: new SessionExperts(deps), chapters: new ChapterConsultations(), slots: new Slots(CONSULTATIONS_AT_ONCE),
+    deps, experts: new SessionExperts(deps), chapters: new ChapterConsultations(deps.log), slots: new Slots(CONSULTATIONS_AT_ONCE),
     lane: new LaneStatus(deps.runner), triggers: new TriggerLog(deps),
   };
   const reports = new ReportFiles({ store, log: deps.log, folderOf: (sessionId) => join(deps.sessionsDir, sessionId) });

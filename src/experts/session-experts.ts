@@ -1,3 +1,4 @@
+import type { Log } from '../config/index.ts';
 import type { ContentResolver, SessionContent } from '../content/index.ts';
 import type { SessionRow } from '../store/index.ts';
 import { readChapterConsultation } from './chapter/consultation-config.ts';
@@ -47,13 +48,21 @@ export class SessionExperts {
 
 /** The chapter's consultation settings. They are kept beside the content they were read from and go with it. */
 export class ChapterConsultations {
+  private readonly log: Log;
   private readonly read = new WeakMap<SessionContent['chapter'], ChapterConsultation>();
 
+  constructor(log: Log) {
+    this.log = log;
+  }
+
+  /** Whatever of the configuration cannot be used is warned of when it is read. */
   of(content: Pick<SessionContent, 'chapter' | 'chapter_id'>): ChapterConsultation {
     const known = this.read.get(content.chapter);
     if (known !== undefined) return known;
     const consultation = readChapterConsultation(content);
     this.read.set(content.chapter, consultation);
+    const { problems, unparsed } = consultation;
+    if (problems.length + unparsed.length > 0) this.log.warn({ chapterId: content.chapter_id, problems, unparsed }, 'a consultation configuration has problems');
     return consultation;
   }
 }

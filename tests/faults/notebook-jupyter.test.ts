@@ -129,7 +129,7 @@ describe('a client', () => {
   });
 
   it('opens and messages a comm with buffers in the v1 framing', async () => {
-    const { encodeV1, decodeV1 } = await import('../../src/api/jupyter/wire-v1.ts');
+    const { encodeV1, decodeV1 } = await import('../../src/execution/notebook/index.ts');
     await using plain = await service.connect(kernelId);
     await plain.done(plain.execute('def opened(comm, message):\n    @comm.on_msg\n    def echo(message): comm.send({"n": len(message["buffers"])}, buffers=[bytes(message["buffers"][0])[::-1]])\nget_ipython().kernel.comm_manager.register_target("mirror", opened)'));
     await using client = await service.connect(kernelId, { protocols: ['v1.kernel.websocket.jupyter.org'] });

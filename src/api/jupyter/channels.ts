@@ -3,9 +3,8 @@ import type { Socket } from 'node:net';
 import { WebSocketServer } from 'ws';
 import type { RawData, WebSocket } from 'ws';
 import { SidecarError } from '../../contracts/index.ts';
+import { V1_PROTOCOL, WireError, decodeDefault, decodeV1, encodeDefault, encodeV1 } from '../../execution/notebook/index.ts';
 import type { ClientChannel, JupyterKernels, JupyterMessage } from '../../execution/notebook/index.ts';
-import { decodeDefault, encodeDefault } from './wire-default.ts';
-import { V1_PROTOCOL, WireError, decodeV1, encodeV1 } from './wire-v1.ts';
 
 const MESSAGE_BYTES = 16 * 1024 * 1024;
 const UNREAD_BYTES = 4 * 1024 * 1024;
@@ -85,7 +84,9 @@ class KernelSocket {
   #receive(bytes: Buffer, isBinary: boolean): void {
     this.#silentMs = 0;
     try {
-      this.#channel?.send(this.#isV1 ? decodeV1(bytes) : decodeDefault(bytes, isBinary));
+      const message = this.#isV1 ? decodeV1(bytes) : decodeDefault(bytes, isBinary);
+      if (message.channel === 'iopub') throw new WireError('no client speaks on iopub');
+      this.#channel?.send(message);
     } catch (error) {
       if (!(error instanceof WireError) && !(error instanceof SidecarError)) throw error;
       this.#socket.close(error instanceof WireError ? CLOSE.unsupported : CLOSE.gone, error.message);

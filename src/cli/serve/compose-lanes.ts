@@ -3,6 +3,8 @@ import type { Config } from '../../config/index.ts';
 import type { Diagnostics } from '../../contracts/index.ts';
 import { createGuard } from '../../execution/guard/index.ts';
 import type { ExecutionGuard } from '../../execution/guard/index.ts';
+import { createExpertRunner } from '../../execution/expert-runner/index.ts';
+import type { ExpertRunner } from '../../execution/expert-runner/index.ts';
 import { createUserRunner } from '../../execution/user-runner/index.ts';
 import type { UserRunner } from '../../execution/user-runner/index.ts';
 import { createWorkerPool } from '../../execution/worker/index.ts';
@@ -16,6 +18,9 @@ export interface Lanes {
   guard: ExecutionGuard;
   pool: WorkerPool;
   runner: UserRunner;
+  experts: ExpertRunner;
+  /** Ends everything that runs for a session. */
+  endSession(sessionId: string): Promise<void>;
   /** Ends what an earlier process left, then probes the guards; runs in the background after the ready line. */
   start(): void;
   children(): Diagnostics['children'];
@@ -36,14 +41,19 @@ export function createLanes(
     readFile: (sessionId, name) => sessions().files.readRaw(sessionId, name),
     redact: (text) => redactor.redact(text),
   });
+  const experts = createExpertRunner({ guard, pool, store, config, clock, ids, log, workDir: join(config.sessionsDir, '.lanes', 'experts') });
   const prepare = async (): Promise<void> => {
     await guard.sweep();
+    await experts.recover();
     if (!(await guard.python()).found) return;
     await guard.probe();
     await guard.prepareFonts();
   };
   return {
-    guard, pool, runner,
+    guard, pool, runner, experts,
+    async endSession(sessionId): Promise<void> {
+      await Promise.all([runner.endSession(sessionId), experts.endSession(sessionId)]);
+    },
     start(): void {
       runner.recover();
       prepare().catch((error: unknown) => log.warn({ err: error }, 'the lanes could not be probed'));
@@ -53,7 +63,7 @@ export function createLanes(
       return { live, by_lane: byLane };
     },
     async stop(): Promise<void> {
-      await runner.stop();
+      await Promise.all([runner.stop(), experts.stop()]);
       await pool.stop();
       await guard.stop();
     },

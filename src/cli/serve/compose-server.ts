@@ -5,9 +5,11 @@ import type { Clock, Config, Ids, Log, Redactor } from '../../config/index.ts';
 import { LIMITS } from '../../contracts/index.ts';
 import { createContentResolver } from '../../content/index.ts';
 import type { ContentResolver } from '../../content/index.ts';
+import { createConsultant } from '../../experts/index.ts';
+import type { ExpertConsultant } from '../../experts/index.ts';
 import { createModels } from '../../models/index.ts';
 import type { ModelGateway } from '../../models/index.ts';
-import { PinnedContent, createStreamHub, createTurnEngine, loadPrompts } from '../../orchestration/index.ts';
+import { PinnedContent, createStreamHub, createTurnEngine, languageName, loadPrompts, outlineSchema } from '../../orchestration/index.ts';
 import type { PromptSet, TurnEngine } from '../../orchestration/index.ts';
 import { createSessions } from '../../sessions/index.ts';
 import type { Sessions } from '../../sessions/index.ts';
@@ -53,12 +55,14 @@ export async function composeServer(config: Config, parts: ProcessParts): Promis
     store, sessions: () => requireMade(tutoring.current).sessions, isTurnWaiting: () => requireMade(tutoring.current).engine.isWaiting(),
   });
   owned.defer(() => lanes.stop());
-  const { engine, hub, sessions: bare } = tutoring.current = createTutoring(core, prompts, lanes);
+  const { engine, hub, sessions: bare, consultant } = tutoring.current = createTutoring(core, prompts, lanes);
   owned.defer(() => bare.close());
+  await consultant.recover();
   engine.recover();
+  owned.defer(() => consultant.settled());
   const sessions = withPreparation(bare, lanes.runner);
 
-  const report = createServiceReport({ ...core, sessions, lanes, version: parts.version, isStopping: () => stopping.isStopping });
+  const report = createServiceReport({ ...core, sessions, lanes, consultant, version: parts.version, isStopping: () => stopping.isStopping });
   owned.defer(() => report.close());
   const server = await createServer({
     sessions, report, clock, ids: parts.ids, log, language: config.language,
@@ -114,15 +118,21 @@ function createCore({ config, parts, store, stopping }: Pick<Core, 'config' | 'p
   return { config, parts, store, stopping, content, sync, gateway };
 }
 
-function createTutoring(core: Core, prompts: PromptSet, lanes: Lanes): { engine: TurnEngine; hub: ReturnType<typeof createStreamHub>; sessions: Sessions } {
+function createTutoring(core: Core, prompts: PromptSet, lanes: Lanes): { engine: TurnEngine; hub: ReturnType<typeof createStreamHub>; sessions: Sessions; consultant: ExpertConsultant } {
   const { config, store, sync, content, stopping } = core;
   const { clock, ids, log, redactor } = core.parts;
   const hub = createStreamHub({ store, onStoreError: (error) => log.error({ error }, 'frames could not be stored') });
   const isDesktopMode = config.auth.mode === 'desktop';
+  const consultant = createConsultant({
+    store, gateway: core.gateway, content, clock, ids, log, runner: lanes.experts, sessionsDir: config.sessionsDir,
+    dataToolsDir: join(config.programDir, 'python', 'expert_skills'), turnTokenLimit: config.models.turnTokenLimit, hasToken: !isDesktopMode,
+    redact: (text) => redactor.redact(text),
+    prompts: { render: (id, input) => prompts.render(id, input), versionOf: (id) => prompts.versionOf(id), outline: (schema) => outlineSchema(schema, 'lines'), languageName },
+  });
   const engine = createTurnEngine({
     store, gateway: core.gateway, hub, prompts, clock, ids, log,
     content: new PinnedContent(store),
-    consultant: null,
+    consultant,
     referencesFor: createReferenceTexts(content, { hasToken: !isDesktopMode }),
     knownSecrets: () => redactor.values(),
     redact: (text) => redactor.redact(text),
@@ -138,7 +148,7 @@ function createTutoring(core: Core, prompts: PromptSet, lanes: Lanes): { engine:
       },
       kick: () => sync.kick(),
     },
-    lanes: { end: (sessionId) => lanes.runner.endSession(sessionId) },
+    lanes: { end: (sessionId) => lanes.endSession(sessionId) },
     settings: {
       sessionsDir: config.sessionsDir, maxInputLength: config.turn.maxInputLength,
       maxAttemptsBeforeUnlock: config.turn.maxAttemptsBeforeUnlock, batchErrorLogEveryNTurns: config.turn.batchErrorLogEveryNTurns,
@@ -146,7 +156,7 @@ function createTutoring(core: Core, prompts: PromptSet, lanes: Lanes): { engine:
     },
     isStopping: () => stopping.isStopping,
   });
-  return { engine, hub, sessions };
+  return { engine, hub, sessions, consultant };
 }
 
 /** Leftovers of a killed process and texts that no session uses do not hurt; they go when the server answers already. */

@@ -6,6 +6,7 @@ import type { ContentListing, ContentResolver } from '../../content/index.ts';
 import { GUARD_NAMES, LIMITS } from '../../contracts/index.ts';
 import type { Capabilities, Diagnostics, Lane, LaneReport } from '../../contracts/index.ts';
 import { summarizeLane } from '../../execution/guard/index.ts';
+import type { ExpertConsultant } from '../../experts/index.ts';
 import type { ModelGateway } from '../../models/index.ts';
 import type { Sessions } from '../../sessions/index.ts';
 import type { Store } from '../../store/index.ts';
@@ -15,7 +16,7 @@ import type { ProcessParts } from './compose-server.ts';
 
 interface ReportParts {
   config: Config; parts: ProcessParts; store: Store; sync: Sync; gateway: ModelGateway; content: ContentResolver; sessions: Sessions;
-  lanes: Lanes;
+  lanes: Lanes; consultant: ExpertConsultant;
   version: string;
   isStopping(): boolean;
 }
@@ -61,7 +62,7 @@ export function createServiceReport(facts: ReportParts): ServiceReport & { begin
   };
 }
 
-async function describeCapabilities({ config, gateway, version, lanes }: ReportParts): Promise<Capabilities> {
+async function describeCapabilities({ config, gateway, version, lanes, consultant }: ReportParts): Promise<Capabilities> {
   const { mode, provider, model } = gateway.describe();
   const python = await lanes.guard.python();
   const probed = python.found ? await lanes.guard.probe() : null;
@@ -74,7 +75,7 @@ async function describeCapabilities({ config, gateway, version, lanes }: ReportP
     model: { mode, provider, model },
     auth_mode: config.auth.mode,
     lanes: { user: lane('user'), expert: lane('expert'), notebook: lane('notebook') },
-    experts: [],
+    experts: await consultant.describe(),
     limits: { ...LIMITS },
     features: [...FEATURES],
   };

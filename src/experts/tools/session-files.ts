@@ -1,6 +1,6 @@
 import { lstat, readdir, realpath } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { isInside, isJunk, isReferenceSolution } from '../../content/index.ts';
+import { isInside, isJunk, isPortablePath, isReferenceSolution } from '../../content/index.ts';
 import type { Store } from '../../store/index.ts';
 
 /** A file that an expert may look at. `name` is unique; `path` is real and stays here. */
@@ -13,7 +13,10 @@ const KINDS: Readonly<Record<string, SessionFile['kind']>> = {
   '.md': 'text', '.txt': 'text', '.log': 'text', '.yaml': 'text', '.yml': 'text',
 };
 
-/** Uploads and datasets first, then the learner's own files, by name. Links, junk and reference solutions are no files. */
+/**
+ * Uploads and datasets first, then the learner's own files, by name. Links, junk, reference solutions and names that not
+ * every system can hold are no files.
+ */
 export async function listSessionFiles(store: Store, sessionId: string, sessionFolder: string): Promise<SessionFile[]> {
   const uploads = await walk(join(sessionFolder, 'working_files'), 1);
   const own = await walk(join(sessionFolder, 'user_workspace'), MAX_DEPTH);
@@ -45,7 +48,7 @@ async function visit(place: { real: string; folder: string; prefix: string; dept
   const entries = await readdir(place.folder, { withFileTypes: true }).catch(() => []);
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const name = `${place.prefix}${entry.name}`;
-    if (found.length >= MAX_FILES || isJunk(entry.name) || isReferenceSolution(entry.name)) continue;
+    if (found.length >= MAX_FILES || isJunk(entry.name) || isReferenceSolution(entry.name) || !isPortablePath(name)) continue;
     const path = join(place.folder, entry.name);
     if (entry.isFile() && isInside(place.real, path)) found.push({ name, path, bytes: (await lstat(path)).size });
     else if (entry.isDirectory() && place.depth > 1) await visit({ ...place, folder: path, prefix: `${name}/`, depth: place.depth - 1 }, found);

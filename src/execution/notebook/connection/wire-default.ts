@@ -1,4 +1,4 @@
-import type { JupyterMessage } from '../../execution/notebook/index.ts';
+import type { JupyterMessage } from './jupyter-message.ts';
 import { WireError, messageOf } from './wire-v1.ts';
 
 const MAX_PARTS = 100;

@@ -1,5 +1,6 @@
-import { CHANNELS, readHeader } from '../../execution/notebook/index.ts';
-import type { Channel, JsonObject, JupyterMessage } from '../../execution/notebook/index.ts';
+import { CHANNELS } from './frame-codec.ts';
+import { readHeader } from './jupyter-message.ts';
+import type { JsonObject, JupyterMessage } from './jupyter-message.ts';
 
 /** The subprotocol that frames every part on its own. */
 export const V1_PROTOCOL = 'v1.kernel.websocket.jupyter.org';
@@ -7,7 +8,7 @@ export const V1_PROTOCOL = 'v1.kernel.websocket.jupyter.org';
 const PARTS_BEFORE_BUFFERS = 5;
 const MAX_OFFSETS = 100;
 
-/** A message of a client that is no message; the socket is closed with 1003. */
+/** What came through a WebSocket is no Jupyter message; the socket is closed with 1003. */
 export class WireError extends Error {
   override readonly name = 'WireError';
 }
@@ -43,12 +44,12 @@ export function decodeV1(bytes: Buffer): JupyterMessage {
   }, buffers);
 }
 
-/** Checks the parts of a client's message. Throws WireError. */
+/** Checks the parts of a message. Throws WireError. */
 export function messageOf(fields: Record<string, unknown>, buffers: Uint8Array[]): JupyterMessage {
   const channel = CHANNELS.find((each) => each === fields.channel);
-  if (channel === undefined || channel === 'iopub') throw new WireError('not a channel of clients');
+  if (channel === undefined) throw new WireError('unknown channel');
   return {
-    channel: channel satisfies Channel, header: headerOf(fields.header), parent_header: objectOf(fields.parent_header ?? {}),
+    channel, header: headerOf(fields.header), parent_header: objectOf(fields.parent_header ?? {}),
     metadata: objectOf(fields.metadata ?? {}), content: objectOf(fields.content ?? {}), buffers,
   };
 }
