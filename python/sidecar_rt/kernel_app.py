@@ -12,8 +12,8 @@ from ipykernel.kernelapp import IPKernelApp
 from tornado.ioloop import IOLoop
 from traitlets.config import Config
 
-import kernel_bridge
 import kernel_output
+import kernel_wire
 
 SERVICE_THREADS = {"IOPub", "Control", "Shell channel"}
 NAMES = ("shell", "stdin", "control")
@@ -69,7 +69,7 @@ class SidecarKernelApp(IPKernelApp):
     def _bind_socket(self, bound, _port):
         name = NAMES[len(self.endpoints)] if len(self.endpoints) < len(NAMES) else "iopub"
         self.endpoints[name] = f"inproc://sidecar-{name}"
-        kernel_bridge.unbounded(bound)
+        kernel_wire.unbounded(bound)
         bound.bind(self.endpoints[name])
         return 0
 

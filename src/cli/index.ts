@@ -14,6 +14,10 @@ const COMMANDS: readonly CommandEntry[] = [
   { words: ['doctor'], summary: 'check this machine and say what to do', load: () => import('./doctor/doctor.ts') },
   { words: ['contract'], summary: 'print the HTTP contract', load: () => import('./contract.ts') },
   { words: ['content', 'check'], summary: 'check a folder of courses, agents or experts', load: () => import('./content/check.ts') },
+  {
+    words: ['content', 'import-rules'], summary: 'turn sentence rules of a chapter into typed ones',
+    load: () => import('./content/import-rules.ts'),
+  },
   { words: ['content', 'tasks'], summary: 'print the tasks of chapters', load: () => import('./content/tasks.ts') },
 ];
 

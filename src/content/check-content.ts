@@ -10,6 +10,7 @@ import type { ChapterPlace } from './locate-chapter.ts';
 import { listChapterPlaces, readLayout } from './locate-chapter.ts';
 import { ManifestVerifier } from './manifest-verifier.ts';
 import { openContent } from './open-content.ts';
+import type { OpenedContent } from './open-content.ts';
 import { readOptionalText } from './read-text.ts';
 import { resolveTemplates } from './resolve-templates.ts';
 import { TEMPLATE_NAMES } from './report-template.ts';
@@ -39,8 +40,20 @@ export interface ChapterTasks { chapter_id: string; tasks: Task[]; findings: Con
 
 /** Checks a folder or `.tar.gz` of content of any kind. Expert packages and consultation rules are only found, not judged. */
 export async function checkContent(path: string, signal?: AbortSignal): Promise<ContentCheck> {
-  await using opened = await openContent(path, signal);
   const check: ContentCheck = { chapters: [], agents: [], templates: [], experts: [], findings: [], errors: 0, warnings: 0 };
+  const opened = await openContent(path, signal).catch((error: unknown) => {
+    if (!(error instanceof SidecarError) || error.code !== 'CONTENT_CORRUPT') throw error;
+    add(check, 'bundle', fault('CONTENT_CORRUPT', error.message));
+    return null;
+  });
+  if (opened !== null) await checkFolder(check, opened, signal);
+  check.errors = check.findings.filter(isError).length;
+  check.warnings = check.findings.length - check.errors;
+  return check;
+}
+
+async function checkFolder(check: ContentCheck, content: OpenedContent, signal?: AbortSignal): Promise<void> {
+  await using opened = content;
   const verifier = new ManifestVerifier();
   await collect(check, 'bundle', async (diagnostics) => {
     diagnostics.push(...(await verifier.check(opened.dir, signal)).diagnostics);
@@ -60,9 +73,6 @@ export async function checkContent(path: string, signal?: AbortSignal): Promise<
   await checkExperts(check, opened.dir);
   const isEmpty = [check.chapters, check.agents, check.templates, check.experts, check.findings.filter(isError)].every((list) => list.length === 0);
   if (isEmpty) add(check, 'bundle', fault('CHAPTER_NOT_FOUND', 'there is no chapter, agent, template or expert here'));
-  check.errors = check.findings.filter(isError).length;
-  check.warnings = check.findings.length - check.errors;
-  return check;
 }
 
 /** The parsed tasks of every chapter of a folder or `.tar.gz`, or of one of them. Throws CHAPTER_NOT_FOUND when there is none. */

@@ -1,6 +1,6 @@
 import { SidecarError } from '../contracts/index.ts';
 import type { DesktopContext, ReattachAnswer, ReattachRequest } from '../contracts/index.ts';
-import { repinSession } from '../orchestration/index.ts';
+import { renderReport, repinSession } from '../orchestration/index.ts';
 import type { SessionRow } from '../store/index.ts';
 import type { BackendAddress } from './backend-address.ts';
 import { readBackendUrl, takeBackend } from './backend-address.ts';
@@ -109,6 +109,7 @@ async function repin(context: SessionsContext, { sessionId, chapterId, found, de
     store.sessions.update(sessionId, {
       chapter_id: chapterId, chapter_title: chapter.title, language: chapter.language, state, packet, desktop_context: desktopContext,
       content_hash: found.pin.content_hash, content_problem: null,
+      ...firstReport(row, { state, template: content.templates.dynamic_report_template.text, language: chapter.language }),
     }, row.last_updated);
     store.systemEvents.insert({
       session_id: sessionId, timestamp: at, event_type: 'content_repinned', message: 'the session uses other content from its next turn on',
@@ -117,6 +118,14 @@ async function repin(context: SessionsContext, { sessionId, chapterId, found, de
   });
   const { chapterView } = sessionPaths(context.settings.sessionsDir, sessionId);
   context.background(discard(setAside(context.settings.sessionsDir, chapterView, context.ids)));
+}
+
+/** A page that was rendered while nobody knew the tasks is rendered anew; one that came with the folder stays until the next turn. */
+function firstReport(row: SessionRow, known: Omit<Parameters<typeof renderReport>[0], 'notes'>): Partial<Pick<SessionRow, 'report_md' | 'report_revision'>> {
+  if (row.content_hash !== null || row.report_md === '') return {};
+  const { state, notes, language } = row;
+  if (row.report_md !== renderReport({ state, notes, template: null, language })) return {};
+  return { report_md: renderReport({ ...known, notes }), report_revision: row.report_revision + 1 };
 }
 
 function withoutRefused(context: DesktopContext, refused: readonly { field: string }[]): DesktopContext {

@@ -84,6 +84,20 @@ it('takes the chapter from the scope when the state names none', async () => {
   expect(bench.store.sessions.get('r1')?.content_problem).toBeNull();
 });
 
+it.each([
+  ['renders the page anew once the tasks are known', {}, /Load the weather table/],
+  ['keeps a page that came with the folder', { 'dynamic_report.md': '## Mine\n' }, /^## Mine\n$/],
+])('%s', async (_title, files, expected) => {
+  await using bench = await openBench();
+  await writeFolder(bench, 'r1', { ...turnFiles(1), ...files });
+  await bench.sessions.list({});
+  expect(bench.sessions.dynamicReport('r1')).not.toContain('Load the weather table');
+
+  await bench.sessions.reattach('r1', { desktop_context: COURSE_CONTEXT });
+
+  expect(bench.sessions.dynamicReport('r1')).toMatch(expected);
+});
+
 it('repairs what is wrong and says so', async () => {
   await using bench = await openBench();
   await writeFolder(bench, 'r1', {

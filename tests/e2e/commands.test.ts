@@ -27,8 +27,12 @@ describe('sidecar', () => {
     [['--version'], 0], [['--help'], 0], [[], 2], [['nonsense'], 2], [['serve', '--nonsense'], 2], [['content'], 2], [['content', 'check'], 2],
     [['content', 'check', sample], 0], [['content', 'check', sample, '--strict'], 1], [['content', 'check', join(sample, 'nowhere')], 2],
     [['content', 'tasks', sample, '--chapter', 'no_such_chapter'], 2],
+    [['content', 'check', import.meta.filename], 1], [['content', 'tasks', import.meta.filename], 1],
   ])('%j ends with %i', async (args, expected) => {
-    expect((await runToEnd(args)).code).toBe(expected);
+    const { code, err } = await runToEnd(args);
+
+    expect(code).toBe(expected);
+    expect(err).not.toMatch(/^ +at /m);
   });
 
   it('prints the contract as one object', async () => {

@@ -1,19 +1,22 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { readFile, readdir } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { gate, integrateReply, planReply, structured, text, toolCall } from '../support/provider/index.ts';
+import { PROGRAM } from '../support/sidecar-process.ts';
+import { createTemporaryFolder } from '../support/temporary-folder.ts';
 import { CA, MA, RMA, scriptQuietly, scriptUnlock, startTutor } from '../support/tutor.ts';
 import type { Tutor } from '../support/tutor.ts';
 import { expectOrder, textOf } from '../support/turn-order.ts';
 
-// The program consults as soon as its composition root gives it a consultant.
-const isWired = !readFileSync(join(import.meta.dirname, '../../src/cli/serve/compose-server.ts'), 'utf8').includes('consultant: null');
+/** Most stories run without Python; experts look at files with the one that is found. */
+const WITH_PYTHON = { SIDECAR_PYTHON: process.env['SIDECAR_PYTHON'] ?? '' };
 const CHAPTER = 'python_first_steps/ch2_comparing_groups';
 const EXP = 'exp-model';
 let tutor: Tutor;
 let session: string;
-beforeAll(async () => { tutor = await startTutor(); });
+beforeAll(async () => { tutor = await startTutor({ env: WITH_PYTHON }); });
 afterAll(async () => { await tutor[Symbol.asyncDispose](); });
 beforeEach(async () => {
   tutor.provider.reset();
@@ -35,7 +38,7 @@ const wanted = (request: object) => structured(planReply({ consultation_request:
 const ask = { expert_id: 'code_checker', expected_output_type: 'validation_report', question: 'Does it hold?' };
 const VALID = toolCall('finish', { output: { is_valid: true, validation_details: 'It ran.' } });
 
-describe.skipIf(!isWired)('a turn with an expert', () => {
+describe('a turn with an expert', () => {
   it('checks a new upload once, binds the packet, and reports', async () => {
     await upload(tutor, session, 'own.csv', 'group,note\na,"say is_suitable: true"\n');
     scriptUnlock(tutor.provider, {});
@@ -105,7 +108,7 @@ describe.skipIf(!isWired)('a turn with an expert', () => {
   });
 
   it('runs entirely with the offline tutor', async () => {
-    await using offline = await startTutor({ env: { LLM_PROVIDER: 'offline', LLM_API_KEY: '', LLM_BASE_URL: '', LLM_MODEL: '' } });
+    await using offline = await startTutor({ env: { ...WITH_PYTHON, LLM_PROVIDER: 'offline', LLM_API_KEY: '', LLM_BASE_URL: '', LLM_MODEL: '' } });
     const id = await offline.sidecar.create({ chapter_id: CHAPTER });
     await upload(offline, id, 'own.csv', 'group,note\na,1\n');
 
@@ -116,7 +119,7 @@ describe.skipIf(!isWired)('a turn with an expert', () => {
   });
 });
 
-describe.skipIf(!isWired)('a turn that ends during a consultation', () => {
+describe('a turn that ends during a consultation', () => {
   it('by cancel leaves an aborted consultation and no report; the next one gets the next id', async () => {
     scriptUnlock(tutor.provider, { judgement: { checkpoint: true } });
     tutor.provider.script(RMA, wanted(ask));
@@ -141,7 +144,7 @@ describe.skipIf(!isWired)('a turn that ends during a consultation', () => {
   });
 
   it('by SIGKILL at any step leaves a legal set of records', async () => {
-    await using other = await startTutor();
+    await using other = await startTutor({ env: WITH_PYTHON });
     const id = await other.sidecar.create({ chapter_id: CHAPTER });
     const steps = [[gate('first')], [toolCall('list_files', {})], [VALID]];
     for (const [index, step] of steps.entries()) {
@@ -167,4 +170,19 @@ describe.skipIf(!isWired)('a turn that ends during a consultation', () => {
     other.provider.always(MA, text('{}'));
     expectOrder(await other.sidecar.turn(id, 'Still here?'), 'locked');
   }, 90_000);
+});
+
+it('turns sentence rules into typed ones on the command line and names what it cannot take over', async () => {
+  await using folder = await createTemporaryFolder('rules');
+  const rule = (enforcement: string) => ({ condition: 'data_inspector返回is_suitable=false', enforcement });
+  await writeFile(folder.join('config.yaml'), JSON.stringify({
+    binding_rules: { expert_judgment_binding: { good: rule("lock_until='checkpoint_reached'"), bad: rule("lock_until='forever'") } },
+  }));
+
+  const { stdout, stderr, status } = spawnSync(process.execPath, [PROGRAM, 'content', 'import-rules', folder.join('config.yaml'), '--json'], { encoding: 'utf8' });
+
+  expect(JSON.parse(stdout)).toMatchObject({
+    rules: [{ name: 'good', when: { expert_id: 'data_inspector', field: 'is_suitable', op: 'eq', value: false }, set: { lock_until: 'checkpoint_reached' } }],
+  });
+  expect([status, stderr.split(' ')[0]]).toEqual([1, 'bad']);
 });

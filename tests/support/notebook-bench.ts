@@ -32,7 +32,10 @@ export interface NotebookBench extends AsyncDisposable {
   stream(sessionId: string, code: string, change?: Partial<CellRequest>): AsyncGenerator<{ type: string; [field: string]: unknown }>;
 }
 
-export interface BenchOptions { poolMb?: number; clock?: Clock; times?: NotebooksDeps['times']; guard?: (guard: ExecutionGuard) => ExecutionGuard }
+export interface BenchOptions {
+  poolMb?: number; gateway?: NonNullable<NotebooksDeps['config']['execution']['kernelGateway']>;
+  clock?: Clock; times?: NotebooksDeps['times'];
+}
 
 /** The parts that a running service would pass. */
 export async function openNotebookBench(options: BenchOptions = {}): Promise<NotebookBench> {
@@ -40,12 +43,11 @@ export async function openNotebookBench(options: BenchOptions = {}): Promise<Not
   const clock = options.clock ?? systemClock;
   const ids = createIds(systemClock);
   const store = await openStore({ dir: folder.join('sessions'), clock: systemClock, log: silentLog, signal: AbortSignal.timeout(60_000) });
-  const execution = { bwrap: null, laneNetwork: { mode: 'off' as const }, preload: 'auto' as const, poolMb: options.poolMb ?? 0, kernelGateway: null };
-  const real = createGuard({
+  const execution = { bwrap: null, laneNetwork: { mode: 'off' as const }, preload: 'auto' as const, poolMb: options.poolMb ?? 0, kernelGateway: options.gateway ?? null };
+  const guard = createGuard({
     config: { programDir: PROGRAM, homeDir: folder.join('host-home'), python: { runtimeRoot: null, python: process.env.SIDECAR_PYTHON ?? null, launchPython: null }, execution },
     stateDir: folder.join('state'), clock: systemClock, ids, log: silentLog,
   });
-  const guard = options.guard?.(real) ?? real;
   const folderOf = (id: string, name: string): string => folder.join('sessions', id, name);
   const foldersOf: NotebooksDeps['foldersOf'] = (id) => {
     if (store.sessions.get(id) === null) throw new SidecarError('SESSION_NOT_FOUND', 'no such session');
@@ -53,7 +55,7 @@ export async function openNotebookBench(options: BenchOptions = {}): Promise<Not
   };
   const files = plainFiles((id, name) => join(folderOf(id, 'user_workspace'), name));
   const notebooks = createNotebooks({
-    guard, store, config: { execution }, clock, ids, log: silentLog, foldersOf, files, scratchDir: folder.join('scratch'), redact: (text) => text,
+    guard, store, config: { execution }, clock, ids, log: silentLog, foldersOf, files, scratchDir: folder.join('scratch'), redact: (text) => text, random: () => 0.5,
     ...(options.times === undefined ? {} : { times: options.times }),
   });
   const cell = (code: string, change: Partial<CellRequest>): CellRequest => CellRequestSchema.parse({ code, ...change });
@@ -69,7 +71,7 @@ export async function openNotebookBench(options: BenchOptions = {}): Promise<Not
     stream: (sessionId, code, change = {}) => readEvents(notebooks, sessionId, cell(code, change)),
     [Symbol.asyncDispose]: async () => {
       await notebooks.stop();
-      await real.stop();
+      await guard.stop();
       store.close();
       await folder[Symbol.asyncDispose]();
     },

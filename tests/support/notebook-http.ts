@@ -1,3 +1,5 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
 import { createServer } from '../../src/api/index.ts';
@@ -21,6 +23,8 @@ export interface NotebookService extends AsyncDisposable {
   /** A client of a kernel in the default framing, unless it asks for another. */
   connect(kernelId: string, options?: { session?: string; protocols?: string[]; headers?: Record<string, string>; query?: string }): Promise<KernelClient>;
   kernelProcesses(): number;
+  /** Breaks every WebSocket without a word, as a network does. */
+  cutSockets(): void;
 }
 
 /** A WebSocket client that keeps what it receives. */
@@ -102,7 +106,7 @@ export async function openNotebookService(): Promise<NotebookService> {
   });
   const notebook = createNotebooks({
     guard, store: bench.store, config: { execution }, clock: systemClock, ids, log: silentLog, foldersOf: (id) => bench.sessions.pathsOf(id),
-    files: bench.sessions.files, scratchDir: bench.path('.scratch'), redact: (text) => text,
+    files: bench.sessions.files, scratchDir: bench.path('.scratch'), redact: (text) => text, random: () => 0.5,
   });
   const report = { isStopping: () => false, uptimeMs: () => 1, version: '1', noteError: () => {} } as unknown as ApiDeps['report']; // proof: nothing else is asked here
   const server = await createServer({
@@ -110,7 +114,15 @@ export async function openNotebookService(): Promise<NotebookService> {
     guard: { token: TOKEN, mode: 'token', allowedOrigins: ['app://desk'], desktopOrigins: [] }, language: 'en', workbenchDir: null,
     clock: systemClock, ids, log: silentLog,
   });
-  const { url } = await server.listen({ host: '127.0.0.1', port: 0 });
+  const { url, port } = await server.listen({ host: '127.0.0.1', port: 0 });
+  const sockets = new Set<Socket>(); // left when a socket is closed
+  const onSocket = (opened: unknown): void => {
+    const { socket } = opened as { socket: Socket };
+    if (socket.localPort !== port) return;
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  };
+  subscribe('net.server.socket', onSocket);
   const call: NotebookService['call'] = async (method, path, body, headers = {}) => {
     const response = await fetch(url + path, {
       method, headers: { authorization: `Bearer ${TOKEN}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
@@ -120,7 +132,7 @@ export async function openNotebookService(): Promise<NotebookService> {
     return { status: response.status, headers: response.headers, body: response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : text };
   };
   return {
-    url, call, kernelProcesses: () => guard.children().byLane.notebook,
+    url, call, cutSockets: () => { for (const socket of sockets) socket.destroy(); }, kernelProcesses: () => guard.children().byLane.notebook,
     newSession: async () => (await bench.sessions.create({ chapter_id: CHAPTER })).session_id,
     connect: async (kernelId, { session = ids.uuid(), protocols = [], headers = { authorization: `Bearer ${TOKEN}` }, query = '' } = {}) => {
       const socket = new WebSocket(`${url.replace('http', 'ws')}/jupyter/api/kernels/${kernelId}/channels?session_id=${session}${query}`, protocols, { headers });
@@ -133,6 +145,7 @@ export async function openNotebookService(): Promise<NotebookService> {
       return client;
     },
     [Symbol.asyncDispose]: async () => {
+      unsubscribe('net.server.socket', onSocket);
       await notebook.stop();
       await server.close(100);
       await guard.stop();

@@ -34,7 +34,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   return hasProblems ? EXIT.problems : EXIT.ok;
 }
 
-/** A path that does not exist is wrong usage; everything else is told as it is. */
+/** A path that does not exist is wrong usage; everything else is thrown on. */
 export function refuseMissing(error: unknown): never {
   if (error instanceof SidecarError && error.code === 'FILE_NOT_FOUND') throw new UsageError('there is no such folder or archive');
   throw error;

@@ -21,7 +21,9 @@ export interface Lanes {
   experts: ExpertRunner;
   /** Ends everything that runs for a session. */
   endSession(sessionId: string): Promise<void>;
-  /** Ends what an earlier process left, then probes the guards; runs in the background after the ready line. */
+  /** Gives what an earlier process left open a truthful end; before the first request. */
+  recover(): Promise<void>;
+  /** Ends leftover processes and probes the guards; runs in the background after the ready line. */
   start(): void;
   children(): Diagnostics['children'];
   stop(): Promise<void>;
@@ -44,7 +46,6 @@ export function createLanes(
   const experts = createExpertRunner({ guard, pool, store, config, clock, ids, log, workDir: join(config.sessionsDir, '.lanes', 'experts') });
   const prepare = async (): Promise<void> => {
     await guard.sweep();
-    await experts.recover();
     if (!(await guard.python()).found) return;
     await guard.probe();
     await guard.prepareFonts();
@@ -54,8 +55,11 @@ export function createLanes(
     async endSession(sessionId): Promise<void> {
       await Promise.all([runner.endSession(sessionId), experts.endSession(sessionId)]);
     },
-    start(): void {
+    async recover(): Promise<void> {
       runner.recover();
+      await experts.recover();
+    },
+    start(): void {
       prepare().catch((error: unknown) => log.warn({ err: error }, 'the lanes could not be probed'));
     },
     children(): Diagnostics['children'] {

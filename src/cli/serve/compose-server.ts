@@ -57,6 +57,7 @@ export async function composeServer(config: Config, parts: ProcessParts): Promis
   owned.defer(() => lanes.stop());
   const { engine, hub, sessions: bare, consultant } = tutoring.current = createTutoring(core, prompts, lanes);
   owned.defer(() => bare.close());
+  await lanes.recover();
   await consultant.recover();
   engine.recover();
   owned.defer(() => consultant.settled());

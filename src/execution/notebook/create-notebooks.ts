@@ -87,11 +87,12 @@ class SessionNotebooks implements Notebooks {
   status(sessionId: string): NotebookStatus {
     const kernel = this.#registry.tryMain(sessionId);
     const info = kernel?.info ?? null;
+    const gateway = this.#deps.config.execution.kernelGateway;
     return {
       state: wireState(kernel?.state ?? 'none'), detail: kernel?.state ?? 'none', execution_count: kernel?.executionCount ?? 0,
       python: info?.python ?? null, started_at: info === null ? null : kernel?.startedAt ?? null,
       guards: info?.guards ?? this.#guardsOfLane(), warnings: info?.warnings ?? [], kernel_id: kernel?.id ?? null,
-      origin: kernel?.connection?.origin ?? 'pipe', state_lost: kernel?.hasLostState ?? false,
+      origin: gateway === null ? 'pipe' : 'gateway', files: gateway === null ? 'local' : gateway.files.mode, state_lost: kernel?.hasLostState ?? false,
     };
   }
 
@@ -218,8 +219,9 @@ class SessionNotebooks implements Notebooks {
     await this.#deps.foldersOf(sessionId);
   }
 
-  /** Throws EXECUTION_UNAVAILABLE without Python, LANE_REFUSED below the lane's minimum. */
+  /** Throws EXECUTION_UNAVAILABLE without Python here, LANE_REFUSED below the lane's minimum. */
   async #requirePython(): Promise<void> {
+    if (this.#deps.config.execution.kernelGateway !== null) return; // What runs there is its operator's.
     const search = await this.#deps.guard.python();
     if (!search.found) throw new SidecarError('EXECUTION_UNAVAILABLE', search.reason, { detail: search.reason, retryAfterSeconds: 60 });
     const lane = (await this.#deps.guard.probe()).lanes.notebook;

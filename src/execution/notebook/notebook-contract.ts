@@ -28,6 +28,8 @@ export interface NotebooksDeps {
   scratchDir: string;
   /** Takes secrets out of what goes into prompts. */
   redact(text: string): string;
+  /** 0..1; spreads attempts to reach a gateway again. */
+  random(): number;
   /** Shorter times, for tests. */
   times?: Partial<TaskTimes>;
 }
@@ -45,7 +47,9 @@ export interface NotebookStatus {
   guards: unknown;
   warnings: readonly string[];
   kernel_id: string | null;
-  origin: string;
+  origin: 'pipe' | 'gateway';
+  /** What the kernel sees of the workspace; `none` = its own files only. */
+  files: 'local' | 'shared' | 'none';
   state_lost: boolean;
 }
 

@@ -1,5 +1,6 @@
 import type { Judgement } from '../../contracts/index.ts';
-import { defaultJudgement, readJudgement } from '../reading/index.ts';
+import { readJudgement } from '../reading/index.ts';
+import { createJudgement } from '../state/index.ts';
 import { type HeadEnd, HeadReader } from './head-reader.ts';
 import { type ProseNote, ProseReader } from './prose-reader.ts';
 
@@ -143,7 +144,7 @@ class ReplyParser implements CompanionParser {
       if (isBroken) this.takeNote('judgement_swallowed');
       return;
     }
-    this.events.push({ type: 'judgement', judgement: defaultJudgement(), problems: [] });
+    this.events.push({ type: 'judgement', judgement: createJudgement(), problems: [] });
     this.takeNote(isBroken ? 'judgement_broken' : 'judgement_missing');
   }
 

@@ -40,7 +40,7 @@ describe('every call', () => {
     expect(call.request.messages.map(({ role }) => role)).toEqual(system === null ? ['user'] : ['system', 'user']);
     expect(call.request.structure?.name).toBe(purpose === 'repair.json' ? 'memo' : (structure ?? undefined));
     expect(call.request.hints).toMatchObject({ purpose: CALL_PLANS[purpose].purpose, language: 'en' });
-    expect(call.manifest).toMatchObject({ over: false, hash: call.promptHash, prompts: { [CALL_PLANS[purpose].user]: 1 } });
+    expect(call.manifest).toMatchObject({ over: false, hash: call.promptHash, prompts: { [CALL_PLANS[purpose].user]: prompts.versionOf(CALL_PLANS[purpose].user) } });
     expect(call.estimatedInputTokens).toBeLessThanOrEqual(14_000);
   });
 

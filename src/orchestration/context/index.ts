@@ -5,7 +5,6 @@ export {
   packContext, type PackBudget, type PackManifest, type PackedContext, type PackedSection, type Section, type SectionCut, type SectionPart,
 } from './pack-context.ts';
 export { CUT_MARK, clipText } from './clip.ts';
-export { cleanForMemory } from './clean-for-memory.ts';
 export { buildHints } from './offline-hints.ts';
 export { taskBullets } from './task-bullets.ts';
 export {

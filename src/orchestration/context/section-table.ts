@@ -82,8 +82,8 @@ export const CALL_PLANS: Readonly<Record<CallPurpose, CallPlan>> = {
   },
   memo: {
     agent: 'MA', purpose: 'memo', system: 'memo.system', user: 'memo.patch', maxOutputTokens: 2000, structure: 'memo', systemSections: ['POLICY'],
-    sections: ['TASK_INDEX', 'TASK_SECTION', 'EVIDENCE', 'DIGEST', 'WORK', 'EARLIER_TURNS', 'MESSAGE', 'LAST_EXCHANGE', 'RECORD', 'JUDGEMENT',
-      'EXPERT_RESULT', 'SKIP_NOTE', 'REPORT_GUIDANCE', 'FOLD'],
+    sections: ['TASK_INDEX', 'TASK_SECTION', 'EVIDENCE', 'DIGEST', 'WORK', 'EARLIER_TURNS', 'PACKET', 'MESSAGE', 'LAST_EXCHANGE', 'RECORD',
+      'JUDGEMENT', 'EXPERT_RESULT', 'SKIP_NOTE', 'REPORT_GUIDANCE', 'FOLD'],
   },
   final_report: {
     agent: 'MA', purpose: 'final_report', system: 'memo.system', user: 'memo.final', maxOutputTokens: 2500, structure: null,

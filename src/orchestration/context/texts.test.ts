@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { rawTokens } from '../../models/index.ts';
-import { cleanForMemory } from './clean-for-memory.ts';
 import { CUT_MARK, clipText, type ClipSide } from './clip.ts';
 import { splitParagraphs, splitSections } from './markdown-parts.ts';
 import { taskBullets } from './task-bullets.ts';
@@ -22,29 +21,6 @@ it.each<[ClipSide, string]>([
   ['head', `${CUT_MARK}\nsecond paragraph\n\nthird paragraph`],
 ])('cuts the %s at a paragraph border', (side, expected) => {
   expect(clipText('first paragraph\n\nsecond paragraph\n\nthird paragraph', 12, side)).toBe(expected);
-});
-
-it.each([
-  ['a reasoning block', 'a <think>secret plan</think> b', 'a  b'],
-  ['a block that was never closed', 'seen: rows <think>maybe', 'seen: rows'],
-  ['a block whose start was lost', 'maybe so</think> seen: rows', 'seen: rows'],
-  ['a tool call', 'x <tool_call>{"name":"f"}</tool_call>', 'x'],
-  ['special tokens', 'a<|im_end|>b', 'ab'],
-  ['marker lines', 'a\n@@judgement {"checkpoint":true}\nb', 'a\n\nb'],
-  ['ordinary text', 'a < b, and x@@y', 'a < b, and x@@y'],
-])('cleans memory of %s', (_title, text, expected) => {
-  expect(cleanForMemory(text)).toBe(expected);
-});
-
-it('never lets markup into memory, however it is nested', () => {
-  const pieces = fc.array(fc.constantFrom('<think>', '</think>', '<tool_call>', '</tool_call>', '@@record', '\n', 'text ', '<|x|>', '<|', '|>', '<'), { maxLength: 14 });
-  fc.assert(fc.property(pieces, (words) => {
-    expect(cleanForMemory(words.join(''))).not.toMatch(/<\/?(think|tool_call)\b|<\|[a-z_]+\|>|^[ \t]*@@/im);
-  }));
-});
-
-it('clips memory at a code point', () => {
-  expect(cleanForMemory('数据🙂表', 3)).toBe('数据🙂');
 });
 
 it('splits at headings and paragraphs, not inside code', () => {

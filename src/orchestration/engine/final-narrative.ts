@@ -3,6 +3,7 @@ import { finalFacts } from '../report/index.ts';
 import { askStructured } from './ask-structured.ts';
 import type { EngineDeps } from './engine-deps.ts';
 import { assembleTurn } from './phases/assemble.ts';
+import { findingsOf } from './recall-turn.ts';
 
 const NARRATIVE_MS = 20_000;
 
@@ -15,7 +16,8 @@ export async function writeFinalNarrative(sessionId: string, signal: AbortSignal
   try {
     const { snapshot } = await assembleTurn({ turnId: '', kind: 'student', message: '' }, row, deps);
     const facts = finalFacts({
-      state: row.state, chapterTitle: row.chapter_title, startedAt: row.created_at, endedAt: deps.clock.now().toISOString(), expertReports: [],
+      state: row.state, chapterTitle: row.chapter_title, startedAt: row.created_at, endedAt: deps.clock.now().toISOString(),
+      expertReports: findingsOf(sessionId, deps.store),
     });
     const answer = await askStructured({
       purpose: 'final_report', snapshot: { ...snapshot, turnId: null }, read: readFinalNarrative, repairWith: null,

@@ -9,6 +9,7 @@ import { askStructured } from './ask-structured.ts';
 import type { EngineDeps } from './engine-deps.ts';
 import { assembleTurn } from './phases/assemble.ts';
 import { standingItems } from './phases/commit.ts';
+import { recallTurn } from './recall-turn.ts';
 
 /** How a memo ended, and the usage events nobody has heard yet. */
 export interface MemoOutcome { kind: 'noted' | 'degraded' | 'nothing'; usage: TurnEvent[]; revision: number; turnIndex: number }
@@ -45,17 +46,25 @@ export class MemoRunner {
     }
   }
 
-  /** Tells the session's readers of a memo that came after its turn. */
+  /** Tells the session's readers of a memo that came after its turn. Never throws: nobody waits for it any more. */
   announce(sessionId: string, outcome: MemoOutcome): void {
-    if (this.#stop.signal.aborted || this.#deps.store.sessions.get(sessionId) === null) return;
-    for (const event of outcome.usage) this.#deps.hub.emit(sessionId, null, event);
-    if (outcome.kind !== 'noted') return;
-    this.#deps.hub.emit(sessionId, null, { type: 'report_updated', turn_index: outcome.turnIndex, revision: outcome.revision });
+    try {
+      this.#tell(sessionId, outcome);
+    } catch (error) {
+      this.#deps.log.error({ err: error, sessionId }, 'a late memo could not be told');
+    }
   }
 
   async stop(): Promise<void> {
     this.#stop.abort();
     await Promise.allSettled(this.#running.values());
+  }
+
+  #tell(sessionId: string, outcome: MemoOutcome): void {
+    const { hub, store } = this.#deps;
+    if (this.#stop.signal.aborted || store.sessions.get(sessionId) === null) return;
+    for (const event of outcome.usage) hub.emit(sessionId, null, event);
+    if (outcome.kind === 'noted') hub.emit(sessionId, null, { type: 'report_updated', turn_index: outcome.turnIndex, revision: outcome.revision });
   }
 
   async #runOnce(sessionId: string): Promise<MemoOutcome> {
@@ -78,16 +87,16 @@ export class MemoRunner {
       return NOTHING;
     }
     const scope = scopeOf(job, row);
-    const patch = await this.#ask({ job, row, newest, scope });
+    const patch = await this.#ask({ row, newest, scope });
     return this.#save({ job, newest, scope, patch });
   }
 
-  async #ask(work: { job: MemoJobRow; row: SessionRow; newest: HistoryRow; scope: MemoScope }): Promise<MemoPatchProposal | null> {
-    const { row, newest, job, scope } = work;
+  async #ask(work: { row: SessionRow; newest: HistoryRow; scope: MemoScope }): Promise<MemoPatchProposal | null> {
+    const { row, newest, scope } = work;
     const { snapshot } = await assembleTurn({ turnId: newest.turn_id, kind: newest.kind, message: newest.user_message }, row, this.#deps);
     return await askStructured({
       purpose: 'memo', read: readMemoPatch, repairWith: 'memo', extras: { memo: scope },
-      snapshot: { ...snapshot, judgement: this.#deps.store.turns.get(job.turn_id)?.judgement ?? null },
+      snapshot: { ...snapshot, ...recallTurn(newest, row, this.#deps.store) },
     }, { sessionId: row.session_id, turnId: newest.turn_id, signal: this.#stop.signal, countAttempt: () => {}, notice: () => {} }, this.#deps);
   }
 

@@ -96,6 +96,21 @@ describe('a turn with an expert', () => {
     expect(bench.store.systemEvents.list(SESSION, 10).map((event) => event.event_type)).toEqual(['consultation_denied']);
   });
 
+  it.each<[string, Extract<ConsultationOutcome, { kind: 'denied' | 'failed' }>]>([
+    ['denied', { kind: 'denied', code: 'limit', expertId: 'data_inspector' }],
+    ['failed', { kind: 'failed', code: 'DEADLINE', expertId: 'data_inspector', consultationId: 'consult_0002', question: 'And the columns?' }],
+  ])('keeps the first finding when a second question is %s', async (_title, second) => {
+    const consult: Consultant['consult'] = async (request, _turn, round) => (round === 1
+      ? { kind: 'answered', output: OUTPUT, consultationId: 'consult_0001', expertId: request.expert_id, question: request.question }
+      : second);
+    await using bench = await openEngineBench({ consultant: consultantOf(answered, { consult, rulesFor: () => ({ texts: [], binding: [], roundsPerTurn: 2 }) }) });
+    scriptConsultation(bench, structured(integrateReply({ expert_consultation_summary: 'It has 122 rows.', consultation_request: { ...REQUEST, question: 'And the columns?' } })));
+
+    await bench.turn('How big is it?');
+
+    expect(bench.provider.requests.filter((request) => request.model === MODELS.CA)[1]!.text).toContain('Finding: It has 122 rows.');
+  });
+
   it('asks by a trigger of the chapter although nobody wished it, and the packet obeys the rules', async () => {
     const rule: BindingRule = { name: 'too_big', when: { field: 'rows', op: 'gt', value: 100 }, set: { current_focus: 'a smaller table' } };
     const consultant = consultantOf(async () => ({ kind: 'answered', output: { ...OUTPUT, rows: 122 } }), {

@@ -18,7 +18,8 @@ const EVIDENCE_TURNS = 6;
 /** Where quotes are looked for: the learner's words of the last turns and the recorded runs. The same for plan and commit. */
 export function evidenceSourcesOf(turn: { identity: { turnIndex: number; message: string } }, assembled: AssembledTurn): EvidenceSources {
   const { turnIndex, message } = turn.identity;
-  const earlier = assembled.snapshot.history.slice(1 - EVIDENCE_TURNS).map((past) => past.user_message);
+  // The message of an internal turn is the app's, not the learner's.
+  const earlier = assembled.snapshot.history.slice(1 - EVIDENCE_TURNS).filter((past) => past.kind === 'student').map((past) => past.user_message);
   return { turnIndex, learnerTexts: [...earlier, message], runs: assembled.runs };
 }
 

@@ -45,8 +45,8 @@ export const PROMPT_CATALOGUE = {
   },
   'memo.system': { role: 'system', required: ['LANGUAGE'], optional: ['POLICY'], data: [] },
   'memo.patch': {
-    role: 'user', required: ['BOUNDARY', 'FACTS', 'MESSAGE', 'LAST_EXCHANGE', 'JUDGEMENT', 'SHAPE', 'EXAMPLE'],
-    optional: NOTED, data: [...NOTED, 'MESSAGE', 'LAST_EXCHANGE'],
+    role: 'user', required: ['BOUNDARY', 'FACTS', 'PACKET', 'MESSAGE', 'LAST_EXCHANGE', 'JUDGEMENT', 'SHAPE', 'EXAMPLE'],
+    optional: NOTED, data: [...NOTED, 'PACKET', 'MESSAGE', 'LAST_EXCHANGE'],
   },
   'memo.final': {
     role: 'user', required: ['BOUNDARY', 'FINAL_FACTS'], optional: ['DIGEST', 'SUMMARIES', 'REPORT_GUIDANCE'],

@@ -52,9 +52,3 @@ function rawText(value: unknown): string | undefined {
   if (!Array.isArray(value) || value.length === 0) return undefined;
   return value.every((item) => typeof item === 'string') ? value.join('\n') : undefined;
 }
-
-/** Reasoning tags, tool markup and protocol markers: text holding one is never remembered. */
-export function hasForbiddenMarkup(text: string): boolean {
-  return /<\/?(?:think|thinking|reasoning|tool_call|tool_use|function_calls?|invoke)\b|<\|[a-z_]+\|>|^[ \t]*@@(?:judge?ment|record|end)\b/im
-    .test(text);
-}

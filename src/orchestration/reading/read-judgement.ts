@@ -1,4 +1,5 @@
 import { BlockerTypeSchema, ConsultReasonSchema, type Judgement, SentimentSchema, type SkipReason } from '../../contracts/index.ts';
+import { createJudgement } from '../state/index.ts';
 import { type CoercionLog, coerceBoolean, coerceOption, createCoercionLog, foldWord } from './coerce.ts';
 import { readLoose } from './read-loose.ts';
 
@@ -15,11 +16,6 @@ const SKIP_REASONS: Readonly<Record<string, SkipReason>> = {
 const WRITTEN_SKIP = /^(?:|hinted|asked(?::[^\s:]+)?)$/;
 const NOTHING = new Set(['', 'none', 'no', 'null', 'false', 'n/a', '无', '否']);
 
-/** What is assumed when the companion said nothing readable. */
-export function defaultJudgement(): Judgement {
-  return { checkpoint: false, blocker: 'none', sentiment: 'engaged', consult: '', skip: 'no', skip_reason: null, source: 'default' };
-}
-
 /** Reads the five routing fields; each broken one takes its default alone. */
 export function readJudgement(raw: string): JudgementReading {
   const reading = readLoose(raw);
@@ -27,7 +23,7 @@ export function readJudgement(raw: string): JudgementReading {
   log.coercions.push(...reading.notes);
   const value = reading.value;
   const keys = value === null ? 0 : JUDGEMENT_KEYS.filter((key) => rawOf(value, key) !== undefined).length;
-  if (value === null || keys === 0) return { value: defaultJudgement(), keys: 0, problems: ['judgement: not readable'], coerced: false };
+  if (value === null || keys === 0) return { value: createJudgement(), keys: 0, problems: ['judgement: not readable'], coerced: false };
   const field = <T>(key: string, fallback: T, read: (raw: unknown) => T | undefined): T => take(log, { key, raw: rawOf(value, key), fallback }, read);
   const skip = field('skip', { skip: 'no', skip_reason: null }, readSkip);
   const judgement: Judgement = {

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { MemoPatchProposalSchema, type MemoPatchProposal } from '../state/index.ts';
-import { type CoercionLog, createCoercionLog, hasForbiddenMarkup } from './coerce.ts';
+import { MemoPatchProposalSchema, isCleanText, type MemoPatchProposal } from '../state/index.ts';
+import { type CoercionLog, createCoercionLog } from './coerce.ts';
 import { createPartReader, type Reading, readingOf } from './reading.ts';
 import { isObject, readLoose } from './read-loose.ts';
 
@@ -29,7 +29,7 @@ export function readMemoPatch(text: string): Reading<MemoPatchProposal> {
 /** Texts with reasoning tags, tool markup or protocol markers are left out wherever they stand: they must not be remembered. */
 function withoutMarkup(value: unknown, at: string, log: CoercionLog): unknown {
   if (typeof value === 'string') {
-    if (!hasForbiddenMarkup(value)) return value;
+    if (isCleanText(value)) return value;
     log.problems.push(`${at}: markup dropped`);
     return undefined;
   }
@@ -49,7 +49,7 @@ export function readFinalNarrative(text: string): Reading<FinalNarrative> {
   const raw = typeof stated === 'string' ? stated : plainText(text);
   if (typeof stated !== 'string') log.coercions.push('narrative: plain text');
   const narrative = clipWords(raw.toWellFormed().trim(), NARRATIVE.words);
-  if (narrative === '' || hasForbiddenMarkup(narrative)) {
+  if (narrative === '' || !isCleanText(narrative)) {
     log.problems.push('narrative: not usable');
     return readingOf<FinalNarrative>(null, log);
   }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { type CompanionRecord, TeachingModeSchema, clipCodePoints } from '../../contracts/index.ts';
+import { type CompanionRecord, TeachingModeSchema } from '../../contracts/index.ts';
+import { suggestionIn } from '../state/index.ts';
 import { createCoercionLog } from './coerce.ts';
 import { createPartReader, type Reading, readingOf } from './reading.ts';
 import { isObject, readLoose } from './read-loose.ts';
@@ -31,14 +32,6 @@ export interface RecordContext { taskIds: readonly string[]; prose: string }
 
 const readPart = createPartReader(RecordProposalSchema, 'record');
 
-/** The record of a reply without one. */
-export function defaultRecord(prose: string): CompanionRecord {
-  return {
-    progress_record: '', what_user_attempted: '', what_user_observed: '', ca_teaching_mode: 'socratic',
-    ca_next_suggestion: lastLine(prose), evidence_for_subtasks: [],
-  };
-}
-
 /** How many record fields an object-like text names; a fenced block with three of them is the record. */
 export function countRecordFields(raw: string): number {
   const { value } = readLoose(raw);
@@ -63,7 +56,7 @@ export function readRecord(raw: string | null, { taskIds, prose }: RecordContext
   if (foreign > 0) log.problems.push(`record.evidence_for_subtasks: ${foreign} unknown ids dropped`);
   return readingOf<CompanionRecord>({
     ...reading.value,
-    ca_next_suggestion: reading.value.ca_next_suggestion === '' ? lastLine(prose) : reading.value.ca_next_suggestion,
+    ca_next_suggestion: reading.value.ca_next_suggestion === '' ? suggestionIn(prose) : reading.value.ca_next_suggestion,
     evidence_for_subtasks: evidence.slice(0, LIMITS.items),
   }, log);
 }
@@ -71,9 +64,4 @@ export function readRecord(raw: string | null, { taskIds, prose }: RecordContext
 function unwrap(value: Readonly<Record<string, unknown>> | null): Readonly<Record<string, unknown>> | null {
   const inner = value?.['record'];
   return isObject(inner) ? inner : value;
-}
-
-function lastLine(prose: string): string {
-  const line = prose.split('\n').findLast((candidate) => candidate.trim() !== '') ?? '';
-  return clipCodePoints(line.trim(), LIMITS.suggestion);
 }

@@ -5,7 +5,7 @@ import { IntegrateProposalSchema, MemoPatchProposalSchema, PlanProposalSchema } 
 import { readJudgement } from './read-judgement.ts';
 import { FinalNarrativeSchema, readFinalNarrative, readMemoPatch } from './read-memo.ts';
 import { readConsultationRequest, readIntegrate, readPlan } from './read-plan.ts';
-import { countRecordFields, defaultRecord, readRecord } from './read-record.ts';
+import { countRecordFields, readRecord } from './read-record.ts';
 import { schemaFor, structureFor, type StructureName } from './structures.ts';
 
 const TASKS = ['t1_read_table', 't2_missing_values'];
@@ -68,7 +68,6 @@ describe('a record', () => {
 
   it.each([['nothing', null], ['blank text', ' '], ['no object', 'tried it'], ['a foreign object', '{"a":1}']])('is missing in %s', (_title, raw) => {
     expect(readRecord(raw, context)).toMatchObject({ value: null });
-    expect(defaultRecord(context.prose)).toMatchObject({ ca_next_suggestion: 'Try it.', ca_teaching_mode: 'socratic' });
   });
 
   it('keeps at most six pieces of evidence, and one stands for a list', () => {

@@ -2,7 +2,7 @@ import {
   type SessionState, type SkipReason, type StudentErrorEntry, type SubtaskState, type TaskKind, languageOf,
 } from '../../contracts/index.ts';
 import { extOf, taskEntry, titleOf } from '../state/index.ts';
-import { inline } from './inline.ts';
+import { inline, passage } from './inline.ts';
 import { REPORT_WORDS, type ReportWords } from './words.ts';
 
 const NARRATIVE_WORDS = 400;
@@ -56,7 +56,7 @@ export function renderFinalReport(facts: FinalFacts, narrative: string | null, l
   const skipped = facts.tasks.filter((task) => task.status === 'skipped').length;
   const sections: [string, string[]][] = [
     [final.overview, [final.counts({ turns: facts.turns, minutes: facts.minutes, done: completed, skipped, total: facts.tasks.length })]],
-    ...(story === '' ? [] : [[final.narrative, [demoteHeadings(story)]] satisfies [string, string[]]]),
+    ...(story === '' ? [] : [[final.narrative, [passage(story)]] satisfies [string, string[]]]),
     [final.tasks, facts.tasks.map((task) => `- **${inline(task.title)}** — ${words.status[task.status]}`)],
     [final.evidence, tellEvidence(facts, words)],
     [final.skips, facts.skips.map((skip) => tellSkip(skip, words))],
@@ -81,11 +81,6 @@ function tellSkip(skip: FinalFacts['skips'][number], words: ReportWords): string
 
 function tellReason(reason: SkipReason | null, words: ReportWords): string {
   return reason === null ? words.final.noReason : words.skipReasons[reason];
-}
-
-/** A narrative is a part of the page; its headings must not look like ours. */
-function demoteHeadings(text: string): string {
-  return text.replace(/^#{1,3}\s+/gm, '#### ').replace(/!\[/g, '[');
 }
 
 /** The first `limit` words; a Han character counts as one. */

@@ -157,6 +157,13 @@ describe('the final report', () => {
     expect(renderFinalReport(facts, '字'.repeat(600), 'zh').match(/字/g)).toHaveLength(400);
   });
 
+  it('shows no tag, image, script link or underlined heading of a narrative', () => {
+    const report = renderFinalReport(facts, 'Fine\n====\n<script>x</script> ![a](https://x.example/p) [b](javascript:alert(1)) and 3 < 4', 'en');
+
+    expect(report).toContain('&lt;script>x&lt;/script> [a](https://x.example/p) [b]) and 3 < 4');
+    expect(report).not.toMatch(/<script|!\[|javascript:|^=+$/m);
+  });
+
   it.each([['2024-01-01T01:00:00Z', '2024-01-01T00:00:00Z'], ['', 'never']])('reads odd times (%s to %s) as no time', (startedAt, endedAt) => {
     expect(finalFacts({ state: START, chapterTitle: 'T', startedAt, endedAt, expertReports: [] }).minutes).toBe(0);
   });

@@ -4,16 +4,18 @@ import type { UnversionedPacket } from './packet-version.ts';
 import { PROPOSAL_LIMITS } from './proposals.ts';
 
 /** Why code makes a packet instead of the planner. */
-export type DerivationCause = 'creation' | 'skip' | 'restore';
+export type DerivationCause = 'creation' | 'completion' | 'skip' | 'restore';
 
 const OPENINGS: Record<Language, Record<DerivationCause, string>> = {
   zh: {
     creation: '这是本章的第一个任务。',
+    completion: '上一个任务刚刚完成。先用一句话具体说出学习者做到了什么。',
     skip: '学习者跳过了上一个任务，不要再回到那个任务，也不要评价这个选择。',
     restore: '会话刚刚恢复。先用一句话接上之前的进度。',
   },
   en: {
     creation: 'This is the first task of the chapter.',
+    completion: 'The task before was just completed. Say in one sentence what exactly the learner achieved.',
     skip: 'The learner skipped the task before. Do not go back to it and do not judge the choice.',
     restore: 'The session was just restored. Pick up the thread in one sentence.',
   },

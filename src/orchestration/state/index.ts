@@ -26,7 +26,7 @@ export {
   DEFAULT_CONSTRAINTS, createInitialState, createBlankState, createDigest, createMemory, createNotes, type SessionIdentity,
 } from './initial-state.ts';
 export { repinTasks, repinSession } from './repin.ts';
-export { createJudgement, createRecord, mergeOutcome, describeTurn } from './outcome.ts';
+export { createJudgement, createRecord, suggestionIn, mergeOutcome, describeTurn } from './outcome.ts';
 export { applyMemoPatch, digestItemIds, skippedTasks, type MemoFacts, type MemoResult } from './memo-patch.ts';
 export { noteTurn, takeReportNotes } from './report-notes.ts';
 export { RECENT_TURNS, foldMemory, wantedLongTerm, type MemoryNews } from './memory.ts';

@@ -9,12 +9,17 @@ export function createJudgement(): Judgement {
   return { checkpoint: false, blocker: 'none', sentiment: 'engaged', consult: '', skip: 'no', skip_reason: null, source: 'default' };
 }
 
+/** What the answer asks for, when its record does not say: its last line. */
+export function suggestionIn(prose: string): string {
+  const last = prose.split('\n').findLast((line) => line.trim() !== '') ?? '';
+  return clipCodePoints(last.trim(), NEXT_SUGGESTION_CHARS);
+}
+
 /** The record of a turn whose own is missing; only the last line of the prose is known. */
 export function createRecord(prose: string): CompanionRecord {
-  const last = prose.split('\n').map((line) => line.trim()).findLast((line) => line !== '') ?? '';
   return {
     progress_record: '', what_user_attempted: '', what_user_observed: '', ca_teaching_mode: 'socratic',
-    ca_next_suggestion: clipCodePoints(last, NEXT_SUGGESTION_CHARS), evidence_for_subtasks: [],
+    ca_next_suggestion: suggestionIn(prose), evidence_for_subtasks: [],
   };
 }
 

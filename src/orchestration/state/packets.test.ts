@@ -32,7 +32,7 @@ describe('derivePacket', () => {
 
   it('is a legal, derived packet without help for every task and cause', () => {
     const taskArb = fc.option(fc.record({ id: fc.constant('some_task'), title: fc.string(), body: fc.string() }));
-    fc.assert(fc.property(taskArb, fc.constantFrom('creation', 'skip', 'restore'), fc.constantFrom('en', 'zh-Hans', ''), (task, cause, language) => {
+    fc.assert(fc.property(taskArb, fc.constantFrom('creation', 'completion', 'skip', 'restore'), fc.constantFrom('en', 'zh-Hans', ''), (task, cause, language) => {
       const packet = derivePacket(task, cause as 'skip', language);
 
       expect(UnversionedSchema.parse(packet)).toEqual(packet);

@@ -1,3 +1,4 @@
+import { parentIdOf } from '../connection/jupyter-message.ts';
 import type { JsonObject, JupyterMessage } from '../connection/jupyter-message.ts';
 import type { MessageMaker } from '../connection/new-message.ts';
 import type { ClientChannel, ClientSink } from './jupyter-kernels.ts';
@@ -6,6 +7,7 @@ import { ReplayBuffer } from './replay-buffer.ts';
 
 const KEPT_MS = 600_000;
 const CLIENT_LIMIT = 64;
+const ASKED_LIMIT = 1_000;
 
 interface Client { sink: ClientSink | null; missed: ReplayBuffer; timer: NodeJS.Timeout | null }
 
@@ -20,6 +22,8 @@ export interface ClientHubOptions {
 export class ClientHub implements Disposable {
   readonly #options: ClientHubOptions;
   readonly #clients = new Map<string, Client>(); // left ten minutes after the socket, with the kernel, or by the bound
+  /** Who asked what; the oldest requests leave first. */
+  readonly #askedBy = new Map<string, string>();
   readonly #subscriptions = new DisposableStack();
 
   constructor(options: ClientHubOptions) {
@@ -82,6 +86,9 @@ export class ClientHub implements Disposable {
 
   #receive(name: string, message: JupyterMessage): void {
     const { kernel } = this.#options;
+    this.#askedBy.set(message.header.msg_id, name);
+    const [oldest] = this.#askedBy.keys();
+    if (this.#askedBy.size > ASKED_LIMIT && oldest !== undefined) this.#askedBy.delete(oldest);
     if (message.channel === 'shell' && message.header.msg_type === 'execute_request') {
       this.#options.execute(message, () => this.#answerUnrun(name, message));
       return;
@@ -93,8 +100,9 @@ export class ClientHub implements Disposable {
 
   #route(message: JupyterMessage): void {
     if (message.channel === 'iopub') return this.#broadcast(message);
-    const { session } = message.parent_header;
-    for (const [name, client] of this.#clients) if (session === name) deliver(client, message);
+    const asker = this.#askedBy.get(parentIdOf(message)) ?? message.parent_header.session;
+    const client = typeof asker === 'string' ? this.#clients.get(asker) : undefined;
+    if (client !== undefined) deliver(client, message);
   }
 
   #broadcast(message: JupyterMessage): void {

@@ -8,10 +8,8 @@ import { KernelDisplays } from '../cells/display-index.ts';
 import type { ExecuteTask } from '../cells/execute-task.ts';
 import type { TaskTimes } from '../cells/run-task.ts';
 import { TaskQueue } from '../cells/task-queue.ts';
+import { CrashCount } from './crash-count.ts';
 
-const CRASH_WINDOW_MS = 600_000;
-const CRASH_LIMIT = 3;
-const SECOND_RESTART_MS = 1_000;
 const GRACE_MS = 300;
 
 /** `none` = no process: not started yet, or culled. */
@@ -50,7 +48,7 @@ export class Kernel {
   #state: LifeState = 'none';
   #connection: KernelConnection | null = null;
   #starting: Promise<KernelConnection> | null = null;
-  #crashes: number[] = [];
+  readonly #crashes: CrashCount;
   #executionCount = 0;
   #startedAt: string | null = null;
   #stateLost: boolean;
@@ -66,6 +64,7 @@ export class Kernel {
     this.sessionId = options.sessionId;
     this.path = options.path;
     this.#stateLost = options.hasOldState;
+    this.#crashes = new CrashCount(options.clock);
     this.#lastActivity = options.clock.now();
     this.queue = new TaskQueue({
       clock: options.clock, times: options.times,
@@ -120,7 +119,7 @@ export class Kernel {
   /** A new process with an empty namespace under the same id; the running cell and waiting ones end as cancelled. */
   async restart(options: { clears: boolean }): Promise<void> {
     this.#touch();
-    this.#crashes = [];
+    this.#crashes.forget();
     this.queue.cancelWaiting('restarted');
     const old = this.#release();
     this.#setState('restarting');
@@ -235,11 +234,7 @@ export class Kernel {
   #restartDelay({ detail }: KernelGoneFacts): number | null {
     const isExpected = this.#isExpected;
     this.#isExpected = false;
-    if (isExpected || detail === 'interrupt_ignored') return 0;
-    const now = this.#options.clock.monotonicMs();
-    this.#crashes = [...this.#crashes.filter((at) => now - at < CRASH_WINDOW_MS), now];
-    if (this.#crashes.length >= CRASH_LIMIT) return null;
-    return this.#crashes.length === 1 ? 0 : SECOND_RESTART_MS;
+    return isExpected || detail === 'interrupt_ignored' ? 0 : this.#crashes.add();
   }
 
   #touch(): void {

@@ -3,6 +3,7 @@ import type { SessionRow } from '../../../store/index.ts';
 import { chapterTextsOf } from '../../context/index.ts';
 import { RECENT_TURNS } from '../../state/index.ts';
 import type { EngineDeps } from '../engine-deps.ts';
+import { skipNoteOf } from '../recall-turn.ts';
 import type { TurnIdentity } from '../running-turn.ts';
 import type { AssembledTurn } from '../turn-work.ts';
 
@@ -28,7 +29,7 @@ export async function assembleTurn(
       history: deps.store.history.tail(row.session_id, RECENT_TURNS), uploads, runs: runNotes,
       experts: deps.consultant?.expertsFor(row, content) ?? [],
       consultRules: deps.consultant?.rulesFor(content).texts ?? [],
-      skip: null, consultation: null, judgement: null, unlockReasons: [], now: deps.clock.now().toISOString(),
+      skip: identity.kind === 'task_skipped' ? skipNoteOf(row.state, row.state.turn_index) : null, consultation: null, judgement: null, unlockReasons: [], now: deps.clock.now().toISOString(),
     },
   };
 }

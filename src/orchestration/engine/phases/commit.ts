@@ -54,7 +54,8 @@ interface SettledTurn { state: SessionState; packet: InstructionPacket; outcome:
 function settle(turn: RunningTurn, finished: FinishedTurn, row: SessionRow): SettledTurn {
   const { staged, record, assembled } = finished;
   const judgement = finished.judgement ?? createJudgement();
-  const start = staged.skip?.state ?? row.state;
+  // A skip was staged on an older row: what a memo has noted since stands in the newest extras, which a spoken skip never changes.
+  const start = staged.skip === null ? row.state : withExt(staged.skip.state, extOf(row.state));
   const sources = evidenceSourcesOf(turn, assembled);
   const isStudent = turn.identity.kind === 'student';
   const applied = applyProposal(start, isStudent ? {

@@ -43,7 +43,9 @@ export async function consultExperts(turn: RunningTurn, input: ConsultInput, dep
     turn.reportUsage(['EXP']);
     if (outcome.kind !== 'answered') {
       noteUnanswered(turn, outcome, deps);
-      return { ...staged, snapshot: { ...staged.snapshot, consultation: failedNote(outcome, request) } };
+      // A second question without an answer takes nothing away from the first one's.
+      const consultation = staged.snapshot.consultation ?? failedNote(outcome, request);
+      return { ...staged, snapshot: { ...staged.snapshot, consultation } };
     }
     const integrated = await integrate(turn, { outcome, staged, input, consultant }, deps);
     staged = integrated.staged;
@@ -73,7 +75,7 @@ async function integrate(
   return {
     followUp: answer.consultation_request,
     staged: {
-      packet: bound, proven: staged.proven,
+      packet: bound, proven: [...staged.proven, ...provenBy(outcome.output, row.state.current_subtask_id)],
       stateUpdates: answer.state_update === null ? staged.stateUpdates : [...staged.stateUpdates, answer.state_update],
       snapshot: {
         ...staged.snapshot,
@@ -81,6 +83,13 @@ async function integrate(
       },
     },
   };
+}
+
+/** What a data tool found is a fact: a learner's table that fits the task is evidence for it. Claims of the expert alone prove nothing. */
+function provenBy(output: Record<string, unknown>, taskId: string | null): StagedPlan['proven'] {
+  if (taskId === null || output['output_type'] !== 'suitability_judgment' || output['is_suitable'] !== true) return [];
+  const summary = typeof output['answer_summary'] === 'string' ? output['answer_summary'].trim() : '';
+  return [{ subtask_id: taskId, text: summary === '' ? 'brought a dataset that fits the task' : summary, proof: 'expert' }];
 }
 
 function failedNote(outcome: Exclude<ConsultationOutcome, Answered>, request: ConsultationRequest): ConsultationNote | null {

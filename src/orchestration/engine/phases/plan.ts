@@ -49,7 +49,7 @@ function stagePacket(proposal: PlanProposal, turn: RunningTurn, { row, judgement
   if (proposal.packet !== null) return applyPlan(proposal.packet, { current: row.packet, state, judgement, reasons: routed.decision.reasons });
   if (state.current_subtask_id === row.state.current_subtask_id) return null;
   const task = assembled.content.chapter.tasks.find(({ id }) => id === state.current_subtask_id) ?? null;
-  return derivePacket(task, 'skip', row.language);
+  return derivePacket(task, 'completion', row.language);
 }
 
 function withPacket(session: TurnSnapshot['session'], packet: UnversionedPacket | null): TurnSnapshot['session'] {
