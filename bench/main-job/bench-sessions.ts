@@ -23,7 +23,7 @@ export function providerEnvironment(provider: Provider): Record<string, string> 
 
 /** Creates one session over HTTP, then copies its row; ids are `bench-0`, `bench-1`, …. The route limits creation on purpose. */
 export async function seedSessions(sessionsDir: string, count: number): Promise<string[]> {
-  const sidecar = await startSidecar({ sessionsDir });
+  const sidecar = await startSidecar({ sessionsDir, env: { MAX_ATTEMPTS_BEFORE_UNLOCK: '10' } });
   const first = await sidecar.create();
   await sidecar.kill('SIGTERM');
   const store = await openStore({ dir: sessionsDir, clock: systemClock, log: silentLog });

@@ -1,5 +1,4 @@
 """First steps of every guarded program: descriptors, restriction, limits, lifeline. Nothing of the workspace runs before `ready`."""
-import base64
 import json
 import os
 import signal
@@ -144,6 +143,7 @@ def _restrict(policy):
         from landlock import apply_seccomp, restrict_files
         restrict_files(landlock["read"], landlock["write"], landlock["devices"])
         if landlock.get("seccomp"):
+            import base64
             apply_seccomp(base64.b64decode(landlock["seccomp"]))
 
 

@@ -95,6 +95,8 @@ class SidecarKernelApp(IPKernelApp):
 
 def wake_on_signals(loop):
     """A signal wakes the event loop: ipykernel's handler for awaiting cells only queues a callback, which a sleeping loop does not see."""
+    if sys.platform == "win32":
+        return None  # its event loop watches no sockets, and wakes by itself for a signal
     receiver, sender = socket.socketpair()
     receiver.setblocking(False)
     sender.setblocking(False)

@@ -3,7 +3,6 @@
 Usage: python -P -s -B -X utf8 worker.py <run folder>. Frames on descriptor 0: u32 big-endian length and a JSON object; first the
 set-up `{preload, figures}`, then the job. Descriptor 1 carries one ready line and from then on only what the program prints.
 """
-import gc
 import importlib
 import json
 import os
@@ -15,7 +14,9 @@ sys.path.insert(0, HERE)
 
 import bootstrap  # noqa: E402  the folder is not on the path before
 import worker_figures  # noqa: E402
+import worker_memory  # noqa: E402
 import worker_run  # noqa: E402
+import worker_streams  # noqa: E402
 
 MAX_FRAME = 4 * 1024 * 1024
 PROTOCOL = 1
@@ -30,7 +31,8 @@ def main():
     preloaded = preload(setup.get("preload") or [])
     guarded.lower_integrity()
     sys.path.remove(HERE)
-    settle()
+    worker_streams.arrange()
+    worker_memory.settle()
     ready = {"sidecar": "ready", "protocol": PROTOCOL, **bootstrap.start_facts(), "preloaded": preloaded}
     os.write(1, json.dumps(ready).encode() + b"\n")
     job = read_frame(guarded.lifeline)
@@ -49,12 +51,6 @@ def preload(names):
         except Exception:
             continue
     return loaded
-
-
-def settle():
-    """What was imported lives as long as the process; collections of the program need not look at it again."""
-    gc.collect()
-    gc.freeze()
 
 
 def read_frame(lifeline):

@@ -35,7 +35,6 @@ def run(job, guarded, run_folder):
     places = worker_trace.Places(path, name, workspace)
     worker_figures.FIGURES.folder = job.get("figures_dir")
     worker_streams.give_input(job.get("stdin") or "", run_folder)
-    worker_streams.line_buffer()
     worker_streams.install_hooks(places)
     _seed(job.get("seed"))
     if hasattr(os, "register_at_fork"):

@@ -42,10 +42,12 @@ def _nameless_file(text, path):
     return source
 
 
-def line_buffer():
-    """A stop loses no finished line."""
+def arrange():
+    """Before the job, off its clock: a stop loses no finished line, and the warning about our own thread is left out."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    # The second thread is ours; it touches nothing that a forked child needs.
+    warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork", category=DeprecationWarning)
 
 
 def install_hooks(places):
@@ -61,8 +63,6 @@ def install_hooks(places):
     def format_warning(message, category, filename, lineno, line=None):
         return plain(message, category, places.name_of(filename) or filename, lineno, line or linecache.getline(filename, lineno))
     warnings.formatwarning = format_warning
-    # The second thread is ours; it touches nothing that a forked child needs.
-    warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork", category=DeprecationWarning)
 
 
 def private_errors():

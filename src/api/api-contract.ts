@@ -19,7 +19,7 @@ export interface ServiceReport {
   uptimeMs(): number;
   readonly version: string;
   capabilities(): Promise<Capabilities>;
-  diagnostics(): Diagnostics;
+  diagnostics(): Promise<Diagnostics>;
   /** Remembers an error answer for diagnostics; bounded. */
   noteError(code: string, requestId: string): void;
 }

@@ -68,7 +68,8 @@ export function createConsultant(deps: ConsultantDeps): ExpertConsultant {
   return {
     prepare: async (session, signal) => {
       void parts.lane.ask();
-      await refresh(parts, session, signal);
+      // A consultation reads the packages anew; a turn only needs to know that there are some.
+      if (!parts.experts.isFresh(session)) await refresh(parts, session, signal);
       const leftOver = store.consultations.list(session.session_id).filter((row) => isLeftOver(row, store));
       await Promise.all(leftOver.map((row) => abandonConsultation(deps, row)));
     },

@@ -1,4 +1,4 @@
-import type { Log } from '../config/index.ts';
+import type { Clock, Log } from '../config/index.ts';
 import type { ContentResolver, SessionContent } from '../content/index.ts';
 import type { SessionRow } from '../store/index.ts';
 import { readChapterConsultation } from './chapter/consultation-config.ts';
@@ -10,16 +10,18 @@ import type { ExpertPackage } from './registry/load-package.ts';
 import { isLaneTool } from './tools/tool-names.ts';
 import type { ToolName } from './tools/tool-names.ts';
 
-const KEPT_SESSIONS = 64;
+const KEPT_SESSIONS = 512;
+const FRESH_MS = 60_000;
+const sourcesOf = (session: Pick<SessionRow, 'desktop_context'>): string => JSON.stringify(session.desktop_context);
 const NONE: ExpertRegistry = { experts: new Map(), diagnostics: [] };
 
 /** The expert packages of sessions, as last read. */
 export class SessionExperts {
-  private readonly deps: { content: Pick<ContentResolver, 'checkSources' | 'findExperts'>; hasToken: boolean };
+  private readonly deps: { content: Pick<ContentResolver, 'checkSources' | 'findExperts'>; hasToken: boolean; clock: Clock };
   /** The least recently read session leaves first. */
-  private readonly registries = new Map<string, ExpertRegistry>();
+  private readonly registries = new Map<string, { registry: ExpertRegistry; sources: string; readAt: number }>();
 
-  constructor(deps: { content: Pick<ContentResolver, 'checkSources' | 'findExperts'>; hasToken: boolean }) {
+  constructor(deps: { content: Pick<ContentResolver, 'checkSources' | 'findExperts'>; hasToken: boolean; clock: Clock }) {
     this.deps = deps;
   }
 
@@ -29,9 +31,15 @@ export class SessionExperts {
     const { packages } = await this.deps.content.findExperts(trusted, signal);
     const registry = await loadRegistry(packages);
     this.registries.delete(session.session_id);
-    this.registries.set(session.session_id, registry);
+    this.registries.set(session.session_id, { registry, sources: sourcesOf(session), readAt: this.deps.clock.monotonicMs() });
     for (const oldest of this.registries.keys()) if (this.registries.size > KEPT_SESSIONS) this.registries.delete(oldest);
     return registry;
+  }
+
+  /** True when the packages of these sources were read a moment ago. */
+  isFresh(session: Pick<SessionRow, 'session_id' | 'desktop_context'>): boolean {
+    const known = this.registries.get(session.session_id);
+    return known !== undefined && known.sources === sourcesOf(session) && this.deps.clock.monotonicMs() - known.readAt < FRESH_MS;
   }
 
   /** The packages that every session has: those of the environment and the program. */
@@ -42,7 +50,7 @@ export class SessionExperts {
 
   /** The packages as they were read last; none before the first time. */
   known(sessionId: string): ExpertRegistry {
-    return this.registries.get(sessionId) ?? NONE;
+    return this.registries.get(sessionId)?.registry ?? NONE;
   }
 }
 

@@ -14,6 +14,8 @@ export interface CallContext {
   /** Called once per attempt, however it ended, synchronously, before the caller sees the end. */
   onAttempt(row: LedgerRow): void;
   onNotice(code: NoticeCode): void;
+  /** Attempts that are left of a call which was begun before; at least one is made. Absent = the purpose's own number. */
+  attemptsLeft?: number;
 }
 
 /** Limits of one call; the gateway fills missing ones from the purpose's row (first byte, idle, whole call, attempts). */

@@ -41,7 +41,7 @@ export function createGateway(parts: GatewayParts): ModelGateway {
     const route = routeOf(request);
     if (route.kind === 'offline') return 'offline';
     if (route.kind === 'incomplete') throw new ModelError('not_configured', `${route.setting}: ${route.detail}`, { setting: route.setting });
-    return new CallRun(parts, { request, context, signal, endpoint: route.endpoint, limits: limitsFor(request, parts.limits) });
+    return new CallRun(parts, { request, context, signal, endpoint: route.endpoint, limits: withinAttempts(limitsFor(request, parts.limits), context) });
   };
   const offline = (request: ModelRequest, context: CallContext, signal: AbortSignal): AsyncGenerator<ModelPart> =>
     streamOffline(request, context, { tutor: parts.offline, clock: parts.clock, signal });
@@ -76,6 +76,10 @@ export function createGateway(parts: GatewayParts): ModelGateway {
     describe: () => describe(parts.settings),
     isOffline: (agent) => routeOf({ agent, purpose: 'reply' }).kind === 'offline',
   };
+}
+
+function withinAttempts(limits: CallLimits, { attemptsLeft = limits.attempts }: CallContext): CallLimits {
+  return { ...limits, attempts: Math.max(1, Math.min(limits.attempts, attemptsLeft)) };
 }
 
 async function* streamLive(run: CallRun): AsyncGenerator<ModelPart> {

@@ -11,6 +11,7 @@ export async function findContent(
   context: SessionsContext, request: { chapterId: string; sources: CheckedSources['trusted'] },
 ): Promise<FoundContent> {
   const resolved = await context.content.resolve({ ...request, signal: context.closing });
+  context.contentProblems.note(request.chapterId, resolved.diagnostics);
   return { resolved, pin: collectPin(resolved.content) };
 }
 

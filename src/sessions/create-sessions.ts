@@ -10,6 +10,7 @@ import { createSessionFiles } from './files/create-session-files.ts';
 import type { FilesContext } from './files/files-context.ts';
 import { healSession } from './heal-session.ts';
 import { readHistory } from './history.ts';
+import { ContentProblems } from './content-problems.ts';
 import { ImportProblems } from './import-problems.ts';
 import { importUnknown } from './import-session.ts';
 import { KeyedQueue } from './keyed-queue.ts';
@@ -71,6 +72,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     files: createSessionFiles(context),
     pathsOf: (sessionId) => sessionPaths(deps.settings.sessionsDir, row(sessionId).session_id),
     importProblems: () => context.problems.list(),
+    contentProblems: () => context.contentProblems.list(),
     sweep: () => sweepLeftovers(deps.settings.sessionsDir, (id) => isSessionId(id) && deps.store.sessions.get(id) !== null),
     close: () => owner.close(),
   };
@@ -102,8 +104,8 @@ function createContext(deps: SessionsDeps, owner: BackgroundWork): SessionsConte
   };
   const defaultCaller: Caller = { hasToken: !settings.isDesktopMode };
   return {
-    ...deps, files, defaultCaller, problems: new ImportProblems(), pinned: new PinnedContent(store), closing: owner.signal,
-    background: (work) => owner.add(work),
+    ...deps, files, defaultCaller, problems: new ImportProblems(), contentProblems: new ContentProblems(), pinned: new PinnedContent(store),
+    closing: owner.signal, background: (work) => owner.add(work),
   };
 }
 

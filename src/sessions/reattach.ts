@@ -49,13 +49,15 @@ async function attachContent(context: SessionsContext, row: SessionRow, request:
   const offered = request.desktop_context;
   if (offered === undefined || (offered.bundle_paths?.chapter_bundle_path ?? '').trim() === '') return await nameChapter(context, row, request);
   const checked = await context.content.checkSources(offered, request.caller);
-  const isRefused = checked.refused.some(({ field }) => field === 'chapter_bundle_path');
-  if (isRefused) {
-    context.problems.clear(row.session_id);
-    context.problems.add(row.session_id, checked.refused.slice(0, 10).map(({ field, reason }) => `${field}: ${reason}, the stored content is kept`));
-    return false;
-  }
-  return await adopt(context, row, { desktopContext: withoutRefused(offered, checked.refused), sources: checked.trusted });
+  if (checked.refused.length === 0) return await adopt(context, row, { desktopContext: offered, sources: checked.trusted });
+  context.problems.clear(row.session_id);
+  context.problems.add(row.session_id, checked.refused.slice(0, 10).map(({ field, reason }) => `${field}: ${reason}, the stored path is kept`));
+  // Chapter and policy are pinned together: one of them alone would be content that nobody named.
+  const keepsPin = checked.refused.some(({ field }) => field === 'chapter_bundle_path' || (field === 'app_agents_path' && row.content_hash !== null));
+  if (keepsPin) return false;
+  const desktopContext = withStored(offered, checked.refused, row.desktop_context);
+  const { trusted } = await context.content.checkSources(desktopContext, request.caller);
+  return await adopt(context, row, { desktopContext, sources: trusted });
 }
 
 /** A session without content tries again with what the server itself knows; nothing else changes without a chapter path. */
@@ -128,11 +130,17 @@ function firstReport(row: SessionRow, known: Omit<Parameters<typeof renderReport
   return { report_md: renderReport({ ...known, notes }), report_revision: row.report_revision + 1 };
 }
 
-function withoutRefused(context: DesktopContext, refused: readonly { field: string }[]): DesktopContext {
+/** The offered context with the stored path, or none, for each path that was refused. */
+function withStored(offered: DesktopContext, refused: readonly { field: string }[], stored: DesktopContext | null): DesktopContext {
   const fields = new Set(refused.map(({ field }) => field));
-  if (fields.size === 0 || context.bundle_paths === undefined) return context;
-  const { expert_bundle_paths: experts, ...paths } = context.bundle_paths;
-  const kept = Object.fromEntries(Object.entries(paths).filter(([field]) => !fields.has(field)));
-  const keptExperts = Object.fromEntries(Object.entries(experts ?? {}).filter(([id]) => !fields.has(`expert_bundle_paths.${id.slice(0, 64)}`)));
-  return { ...context, bundle_paths: { ...kept, ...(experts === undefined ? {} : { expert_bundle_paths: keptExperts }) } };
+  const { expert_bundle_paths: experts, ...paths } = offered.bundle_paths ?? {};
+  const { expert_bundle_paths: keptExperts, ...kept } = stored?.bundle_paths ?? {};
+  const choose = (given: Paths, old: Paths, prefix = ''): Record<string, string> => Object.fromEntries(Object.entries(given).flatMap(([key, path]) => {
+    const chosen = fields.has(`${prefix}${key.slice(0, 64)}`) ? old[key] : path;
+    return chosen === undefined ? [] : [[key, chosen]];
+  }));
+  const chosenExperts = experts === undefined ? {} : { expert_bundle_paths: choose(experts, keptExperts ?? {}, 'expert_bundle_paths.') };
+  return { ...offered, bundle_paths: { ...choose(paths, kept), ...chosenExperts } };
 }
+
+type Paths = Readonly<Record<string, string | undefined>>;

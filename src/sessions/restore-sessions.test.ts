@@ -98,6 +98,24 @@ it.each([
   expect(bench.sessions.dynamicReport('r1')).toMatch(expected);
 });
 
+it('keeps policy, experts and chapter when a reattach names folders that are gone', async () => {
+  await using bench = await openBench();
+  const chapter = join(import.meta.dirname, '..', '..', 'content', 'curriculum', 'python_first_steps', 'ch1_reading_a_table');
+  for (const name of ['agents/companion', 'experts']) await mkdir(bench.path('_bundles', name), { recursive: true });
+  await writeFile(bench.path('_bundles', 'agents', 'companion', 'principles.md'), 'Always ask twice.\n');
+  const naming = (agents: string, experts: string) => ({
+    desktop_context: { bundle_paths: { chapter_bundle_path: chapter, app_agents_path: bench.path('_bundles', agents), experts_shared_path: bench.path('_bundles', experts) } },
+  });
+  await bench.sessions.create({ chapter_id: 'ch1_reading_a_table', session_id: 's1', ...naming('agents', 'experts') });
+  const before = bench.store.sessions.get('s1');
+
+  const answers = [await bench.sessions.reattach('s1', naming('gone', 'experts')), await bench.sessions.reattach('s1', naming('agents', 'gone'))];
+
+  expect(answers.map(({ status }) => status)).toEqual(['already_attached', 'already_attached']);
+  expect(bench.store.sessions.get('s1')).toEqual(before);
+  expect(bench.sessions.importProblems()).toEqual([{ session_id: 's1', problem: 'experts_shared_path: not_found, the stored path is kept' }]);
+});
+
 it('repairs what is wrong and says so', async () => {
   await using bench = await openBench();
   await writeFolder(bench, 'r1', {

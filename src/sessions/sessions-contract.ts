@@ -6,6 +6,7 @@ import type {
 import type { Subscription } from '../orchestration/index.ts';
 import type { Caller } from './create.ts';
 import type { FileChange } from './files/write-file.ts';
+import type { ContentProblem } from './content-problems.ts';
 import type { ImportProblem } from './import-problems.ts';
 import type { SessionPaths } from './session-folder.ts';
 
@@ -39,6 +40,8 @@ export interface Sessions {
   pathsOf(sessionId: string): SessionPaths;
   /** What imports could not take as it stood, for diagnostics. */
   importProblems(): ImportProblem[];
+  /** What was worth telling about the content that sessions use, for diagnostics. */
+  contentProblems(): ContentProblem[];
   /** At start-up: removes what a killed process left unfinished; returns how many entries went. */
   sweep(): Promise<number>;
   /** Ends imports and waits for work in the background. */

@@ -2,7 +2,8 @@ import { nullableText, oneOf, text } from './columns.ts';
 import type { Column } from './columns.ts';
 import type { RawRow } from './database.ts';
 import type { StoreContext } from './quarantine.ts';
-import type { BackendRow, Store } from './store-contract.ts';
+import type { Store } from './store-contract.ts';
+import type { BackendRow } from './store-rows.ts';
 import { columnList, readRow } from './table.ts';
 import type { Table } from './table.ts';
 

@@ -11,13 +11,10 @@ export type RawRow = Record<string, SQLOutputValue>;
 /** More distinct statements than this are not expected; the cache starts anew instead of growing. */
 const MAX_STATEMENTS = 400;
 
-/**
- * WAL with a full sync: a commit survives SIGKILL and, where the drive honours a flush, loss of power. A turn that the backend has
- * already seen must not vanish here, or its index would be used for another text.
- */
+/** WAL: every commit survives SIGKILL. Loss of power may take the last ones, never the file; `flush` closes that gap where it matters. */
 const PRAGMAS = `
   PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = FULL;
+  PRAGMA synchronous = NORMAL;
   PRAGMA foreign_keys = ON;
   PRAGMA temp_store = MEMORY;
   PRAGMA trusted_schema = OFF;
@@ -68,8 +65,9 @@ export class Database {
   }
 
   /** Commits what `work` writes, or nothing. Inside another transaction it joins: what throws is undone, the rest is the outer's. */
-  transaction<T>(work: () => T): T {
-    return this.#depth === 0 ? this.#outermost(work) : this.#joined(work);
+  transaction<T>(work: () => T, { flush = false }: { flush?: boolean } = {}): T {
+    if (this.#depth > 0) return this.#joined(work);
+    return flush ? this.#flushed(work) : this.#outermost(work);
   }
 
   /** Moves the log into the main file, as far as readers allow, and closes. */
@@ -77,6 +75,16 @@ export class Database {
     if (!this.#database.isOpen) return;
     this.#statements.clear();
     this.#database.close();
+  }
+
+  /** A commit that also survives loss of power, where the drive honours a flush. It carries what was committed before it. */
+  #flushed<T>(work: () => T): T {
+    this.exec('PRAGMA synchronous = FULL');
+    try {
+      return this.#outermost(work);
+    } finally {
+      if (this.#database.isOpen) this.#database.exec('PRAGMA synchronous = NORMAL');
+    }
   }
 
   #outermost<T>(work: () => T): T {

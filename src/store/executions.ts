@@ -2,7 +2,8 @@ import type { SQLInputValue } from 'node:sqlite';
 import type { Lane } from '../contracts/index.ts';
 import { jsonObject, nullableNumber, nullableText, oneOf, text } from './columns.ts';
 import type { StoreContext } from './quarantine.ts';
-import type { ExecutionRow, ExecutionTexts, Store } from './store-contract.ts';
+import type { Store } from './store-contract.ts';
+import type { ExecutionRow, ExecutionTexts } from './store-rows.ts';
 import { columnList, insertRow, readRow, updateRow } from './table.ts';
 import type { Columns, Table } from './table.ts';
 

@@ -1,6 +1,7 @@
 import { nullableText, number, oneOf, text } from './columns.ts';
 import type { StoreContext } from './quarantine.ts';
-import type { FileOriginRow, Store } from './store-contract.ts';
+import type { Store } from './store-contract.ts';
+import type { FileOriginRow } from './store-rows.ts';
 import { columnList, readRow } from './table.ts';
 import type { Table } from './table.ts';
 

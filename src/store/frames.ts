@@ -1,7 +1,8 @@
 import { flag, nullableText, number, text } from './columns.ts';
 import type { Database, RawRow } from './database.ts';
 import type { StoreContext } from './quarantine.ts';
-import type { FrameRow, Store } from './store-contract.ts';
+import type { Store } from './store-contract.ts';
+import type { FrameRow } from './store-rows.ts';
 import { columnList, insertRow, readRow } from './table.ts';
 import type { Table } from './table.ts';
 

@@ -4,7 +4,8 @@ import { blankOutcome } from './blank-values.ts';
 import { json, nullableJson, number, oneOf, text } from './columns.ts';
 import type { RawRow } from './database.ts';
 import type { StoreContext } from './quarantine.ts';
-import type { HistoryRow, Store } from './store-contract.ts';
+import type { Store } from './store-contract.ts';
+import type { HistoryRow } from './store-rows.ts';
 import { columnList, insertRow, readRow, updateRow } from './table.ts';
 import type { Table } from './table.ts';
 

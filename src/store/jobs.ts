@@ -1,7 +1,8 @@
 import { anyJson, nullableNumber, nullableText, number, oneOf, text } from './columns.ts';
 import type { RawRow } from './database.ts';
 import type { StoreContext } from './quarantine.ts';
-import type { JobRow, Store } from './store-contract.ts';
+import type { Store } from './store-contract.ts';
+import type { JobRow } from './store-rows.ts';
 import { columnList, insertRow, readRow, updateRow } from './table.ts';
 import type { Table } from './table.ts';
 

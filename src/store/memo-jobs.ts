@@ -1,7 +1,8 @@
 import { number, text } from './columns.ts';
 import type { RawRow } from './database.ts';
 import type { StoreContext } from './quarantine.ts';
-import type { MemoJobRow, Store } from './store-contract.ts';
+import type { Store } from './store-contract.ts';
+import type { MemoJobRow } from './store-rows.ts';
 import { columnList, readRow } from './table.ts';
 import type { Table } from './table.ts';
 

@@ -89,7 +89,7 @@ function createStore(database: Database, { lock, options }: { lock: OwnerLock; o
   const quarantine = createQuarantine(database);
   const context: StoreContext = { database, clock, log, onDamage: createDamageReporter({ quarantine, clock, log }) };
   return {
-    transaction: (work) => database.transaction(work),
+    transaction: (work, options) => database.transaction(work, { flush: options?.flush ?? true }),
     sessions: createSessionRepository(context),
     turns: createTurnRepository(context),
     history: createHistoryRepository(context),

@@ -1,5 +1,5 @@
 import type { InstructionPacket, MemoDigest, SessionState, TurnOutcome } from '../contracts/index.ts';
-import type { HistoryRow, SessionRow } from './store-contract.ts';
+import type { HistoryRow, SessionRow } from './store-rows.ts';
 
 /** What the backend is told, as it stands in the outbox. Token usage, files, code and final reports are never part of it. */
 export type OutboxItem =

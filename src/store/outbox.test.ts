@@ -5,7 +5,7 @@ import { createTemporaryFolder } from '../../tests/support/temporary-folder.ts';
 import { silentLog, systemClock } from '../config/index.ts';
 import { openStore } from './open-store.ts';
 import { memoryItem, reportItem, turnItem } from './outbox-items.ts';
-import type { OutboxKind } from './store-contract.ts';
+import type { OutboxKind } from './store-rows.ts';
 
 async function openScratch() {
   const folder = await createTemporaryFolder();

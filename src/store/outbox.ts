@@ -1,7 +1,8 @@
 import { anyJson, nullableNumber, nullableText, number, oneOf, text } from './columns.ts';
 import type { Database, RawRow } from './database.ts';
 import type { StoreContext } from './quarantine.ts';
-import type { OutboxKind, OutboxRow, Store } from './store-contract.ts';
+import type { Store } from './store-contract.ts';
+import type { OutboxKind, OutboxRow } from './store-rows.ts';
 import { columnList, readRow } from './table.ts';
 import type { Table } from './table.ts';
 

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Clock, Log } from '../config/index.ts';
 import { text } from './columns.ts';
 import type { Database } from './database.ts';
-import type { QuarantineRow, Store } from './store-contract.ts';
+import type { Store } from './store-contract.ts';
+import type { QuarantineRow } from './store-rows.ts';
 import { columnList, insertRow, readRow } from './table.ts';
 import type { OnRowDamage, Table } from './table.ts';
 

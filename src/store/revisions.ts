@@ -1,6 +1,7 @@
 import { anyJson, number, oneOf, text } from './columns.ts';
 import type { StoreContext } from './quarantine.ts';
-import type { RevisionRow, Store } from './store-contract.ts';
+import type { Store } from './store-contract.ts';
+import type { RevisionRow } from './store-rows.ts';
 import { columnList, readRow } from './table.ts';
 import type { Table } from './table.ts';
 

@@ -1,6 +1,7 @@
 import { flag, oneOf, text } from './columns.ts';
 import type { StoreContext } from './quarantine.ts';
-import type { RunNote, Store } from './store-contract.ts';
+import type { Store } from './store-contract.ts';
+import type { RunNote } from './store-rows.ts';
 import { columnList, insertRow, readRow } from './table.ts';
 import type { Table } from './table.ts';
 

@@ -6,7 +6,8 @@ import { blankDigest, blankNotes, blankPacket, blankState } from './blank-values
 import { flag, json, nullableJson, nullableText, number, oneOf, text } from './columns.ts';
 import type { RawRow } from './database.ts';
 import type { StoreContext } from './quarantine.ts';
-import type { DamagedColumn, SessionChange, SessionListRow, SessionRow, Store } from './store-contract.ts';
+import type { Store } from './store-contract.ts';
+import type { DamagedColumn, SessionChange, SessionListRow, SessionRow } from './store-rows.ts';
 import { columnList, encodeFields, insertRow, readRow } from './table.ts';
 import type { Table } from './table.ts';
 

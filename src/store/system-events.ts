@@ -1,6 +1,7 @@
 import { jsonObject, text } from './columns.ts';
 import type { StoreContext } from './quarantine.ts';
-import type { Store, SystemEventRow } from './store-contract.ts';
+import type { Store } from './store-contract.ts';
+import type { SystemEventRow } from './store-rows.ts';
 import { columnList, insertRow, readRow } from './table.ts';
 import type { Table } from './table.ts';
 

@@ -2,7 +2,8 @@ import { AgentErrorSchema, JudgementSchema } from '../contracts/index.ts';
 import type { TurnEnd, TurnKind } from '../contracts/index.ts';
 import { anyJson, nullableJson, nullableNumber, nullableText, number, oneOf, text } from './columns.ts';
 import type { StoreContext } from './quarantine.ts';
-import type { Store, TurnRow } from './store-contract.ts';
+import type { Store } from './store-contract.ts';
+import type { TurnRow } from './store-rows.ts';
 import { columnList, insertRow, readRow, updateRow } from './table.ts';
 import type { Table } from './table.ts';
 

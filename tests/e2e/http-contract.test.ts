@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CATALOGUE, ROUTES } from '../../src/contracts/index.ts';
@@ -6,6 +7,7 @@ import type { RouteContract } from '../../src/contracts/index.ts';
 import { CHAPTER, TOKEN, startComposed } from '../support/composed-server.ts';
 import type { ComposedTestServer } from '../support/composed-server.ts';
 import type { RawAnswer } from '../support/raw-http.ts';
+import { createTemporaryFolder } from '../support/temporary-folder.ts';
 
 let server: ComposedTestServer;
 let sessionId: string;
@@ -247,6 +249,27 @@ describe('refusals', () => {
   it('of a course are told as such', async () => {
     expect((await server.request('GET', '/api/courses/none/chapters')).json().code).toBe('COURSE_NOT_FOUND');
   });
+});
+
+it('tells in diagnostics which chapters are broken and what is odd in those in use', async () => {
+  await using folder = await createTemporaryFolder('curriculum');
+  const texts = { 'chapter_context.md': '# A\n', 'task_completion_principles.md': 'Show it.\n' };
+  for (const [name, text] of Object.entries({
+    ...Object.fromEntries(Object.entries(texts).flatMap(([file, text]) => [[`c/odd/${file}`, text], [`c/broken/${file}`, text]])),
+    'c/odd/task_list.md': '### Task 1: Read\n\n- **read_it**: read [type: curious]\n', 'c/broken/task_list.md': 'nothing\n',
+  })) {
+    await mkdir(folder.join(name, '..'), { recursive: true });
+    await writeFile(folder.join(name), text);
+  }
+  await using own = await startComposed({ env: { CURRICULUM_DIR: folder.path } });
+  await own.create({ chapter_id: 'c/odd' });
+
+  const { content } = (await own.request('GET', '/api/diagnostics')).json();
+
+  expect(content).toContainEqual({ chapter_id: 'c/broken', problem: expect.stringMatching(/^TASK_LIST_EMPTY: /) });
+  expect(content).toContainEqual({ chapter_id: 'c/odd', problem: expect.stringMatching(/^kind_unknown: .*task_list\.md:3\)$/) });
+  expect(content).toContainEqual({ chapter_id: 'c/odd', problem: expect.stringMatching(/^manifest_missing: /) });
+  expect(JSON.stringify(content)).not.toContain(folder.path);
 });
 
 it('names no path outside the session folder and no solution', async () => {

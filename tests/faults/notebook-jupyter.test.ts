@@ -257,6 +257,16 @@ describe('contents', () => {
     expect([400, 404]).toContain(status);
   });
 
+  it('saves a notebook of many outputs, and refuses one whose keys reach a prototype', async () => {
+    const outputs = Array.from({ length: 4_000 }, (_, index) => ({ output_type: 'display_data', metadata: {}, data: { 'text/plain': `${index}` } }));
+    const cells = [{ id: 'c', cell_type: 'code', source: '', metadata: {}, outputs, execution_count: 1 }];
+
+    const saved = await service.call('PUT', at('/many.ipynb'), { type: 'notebook', content: { nbformat: 4, nbformat_minor: 5, metadata: {}, cells } });
+    const planted = await service.call('PUT', at('/many.ipynb'), '{"type":"notebook","content":{"nbformat":4,"metadata":{"__proto__":{"x":1}},"cells":[]}}');
+
+    expect([saved.status, planted.status, planted.body.reason]).toEqual([200, 422, 'NOTEBOOK_INVALID']);
+  });
+
   it('refuses a notebook that is none, and keeps the old file', async () => {
     const path = at('/kept.ipynb');
     await service.call('PUT', path, { type: 'notebook', content: { nbformat: 4, nbformat_minor: 5, metadata: {}, cells: [] } });

@@ -133,6 +133,15 @@ describe('a kernel that ends by itself', () => {
     await bench.notebooks.endSession(session);
   });
 
+  it('names the disk limit', async () => {
+    const session = fresh();
+
+    const answer = await bench.run(session, 'with open("big", "wb") as file:\n    for part in range(2000):\n        file.write(bytes(2**20))', { timeout_seconds: 60 });
+
+    expect([answer.reason, answer.message]).toEqual(['disk_limit', 'Wrote more than 512 MB or 10000 files.']);
+    await bench.notebooks.endSession(session);
+  });
+
   it('stays dead after the third crash until a restart is asked for', async () => {
     const session = fresh();
     for (let crash = 1; crash <= 3; crash += 1) await bench.run(session, 'import os\nos._exit(1)');
@@ -288,4 +297,40 @@ it('ends the process of a kernel that nobody has used for half an hour, and says
   expect(state).toBe('none');
   expect(own.guard.children().byLane.notebook).toBe(0);
   expect(await own.run(session, '"kept" in globals()')).toMatchObject({ result_repr: 'False', state_lost: true });
+});
+
+it('culls nothing because the machine slept for eight hours', async () => {
+  let now = 0;
+  await using own = await openNotebookBench({ clock: { now: () => systemClock.now(), monotonicMs: () => systemClock.monotonicMs() + now } });
+  const session = own.session('slept');
+  await own.run(session, 'kept = 1');
+
+  now += 8 * 3_600_000;
+  await own.notebooks.cull();
+
+  expect(await own.run(session, 'kept')).toMatchObject({ result_repr: '1', state_lost: false });
+});
+
+it('says that the state of an earlier process of the service is lost', async () => {
+  const session = fresh();
+  bench.store.executions.insert({
+    execution_id: 'exe_earlier', session_id: session, lane: 'notebook', kind: 'cell', started_at: '2026-01-01T00:00:00.000Z',
+    ended_at: '2026-01-01T00:00:01.000Z', turn_index: null, job_id: null, consultation_id: null, body: {},
+  });
+
+  const answers = [await bench.run(session, '1'), await bench.run(session, '2')];
+
+  expect(answers.map(({ state_lost }) => state_lost)).toEqual([true, false]);
+  await bench.notebooks.endSession(session);
+});
+
+it('takes a prewarmed kernel, with the usual modules imported and nothing in the namespace', async () => {
+  await using own = await openNotebookBench({ poolMb: 200 });
+  const session = own.session('warm');
+  own.notebooks.prepare(session);
+  await expect.poll(() => own.guard.children().byLane.notebook, { timeout: 20_000 }).toBe(1);
+
+  const answer = await own.run(session, 'import sys\n("pandas" in sys.modules, [name for name in dir() if not name.startswith("_")])');
+
+  expect(answer.result_repr).toMatch(/^\(True, \['In', 'Out', 'exit', 'get_ipython', 'open', 'quit', 'sys'\]\)$/);
 });

@@ -25,9 +25,19 @@ export async function readDoorBody(request: IncomingMessage): Promise<Record<str
     if (size > limit) throw new SidecarError('PAYLOAD_TOO_LARGE', 'body');
     chunks.push(chunk);
   }
-  const value = parseJsonBody(Buffer.concat(chunks));
+  const bytes = Buffer.concat(chunks);
+  const value = request.method === 'PUT' ? parseContent(bytes) : parseJsonBody(bytes);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new SidecarError('VALIDATION_FAILED', 'not an object', { detail: 'send an object' });
   return { ...value };
+}
+
+/** A file to save: notebooks have more keys than a request may have; what they hold is checked as a notebook. */
+function parseContent(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.length === 0 ? '{}' : new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new SidecarError('INVALID_JSON', 'body is not JSON', { cause });
+  }
 }
 
 /** Decodes one path part. Throws FILE_NOT_FOUND for what cannot be decoded or hides a separator. */

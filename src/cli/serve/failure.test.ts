@@ -16,6 +16,8 @@ it.each([
   [new StoreLockedError('x'), 'STORE_LOCKED', 4],
   [new StoreTooNewError(9, 1), 'STORE_TOO_NEW', 5],
   [systemError('BUNDLE_FILE_CHANGED'), 'BUNDLE_FILE_CHANGED', 6],
+  [new SidecarError('STORAGE_FAILED', 'x', { cause: systemError('ENOTDIR') }), 'CONFIG_INVALID', 2],
+  [new SidecarError('STORAGE_FAILED', 'x', { cause: systemError('EIO') }), 'STORAGE_FAILED', 70],
   [new SidecarError('STORAGE_FULL', 'x'), 'STORAGE_FULL', 70],
   [new TypeError('details of a defect'), 'INTERNAL', 70],
   ['thrown text', 'INTERNAL', 70],

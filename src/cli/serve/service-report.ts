@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { FEATURES } from '../../api/index.ts';
 import type { ServiceReport } from '../../api/index.ts';
 import type { Config } from '../../config/index.ts';
-import type { ContentListing, ContentResolver } from '../../content/index.ts';
+import type { ContentResolver } from '../../content/index.ts';
 import { GUARD_NAMES, LIMITS } from '../../contracts/index.ts';
 import type { Capabilities, Diagnostics, Lane, LaneReport } from '../../contracts/index.ts';
 import { summarizeLane } from '../../execution/guard/index.ts';
@@ -30,7 +30,6 @@ export function createServiceReport(facts: ReportParts): ServiceReport & { begin
   const startedAt = clock.now().toISOString();
   const startedMs = clock.monotonicMs();
   const errors: Diagnostics['recent_errors'] = [];
-  const problems: { content: ContentListing['problems'] } = { content: [] };
   const loop = monitorEventLoopDelay({ resolution: 20 });
   loop.enable();
   return {
@@ -41,16 +40,13 @@ export function createServiceReport(facts: ReportParts): ServiceReport & { begin
       errors.push({ at: clock.now().toISOString(), code, request_id: requestId });
       if (errors.length > KEPT_ERRORS) errors.shift();
     },
-    capabilities: async () => {
-      problems.content = (await facts.content.list()).problems;
-      return await describeCapabilities(facts);
-    },
-    diagnostics: () => ({
+    capabilities: async () => await describeCapabilities(facts),
+    diagnostics: async () => ({
       started_at: startedAt,
       checks: describeChecks(facts),
       sync: facts.sync.status(),
       imports: facts.sessions.importProblems(),
-      content: problems.content.map(({ chapter_id, problem }) => ({ chapter_id, problem: `${problem.code}: ${problem.message}` })),
+      content: await describeContent(facts),
       children: facts.lanes.children(),
       memory: { rss_bytes: process.memoryUsage.rss() },
       event_loop_delay_ms: Math.round(loop.max / NANOSECONDS),
@@ -85,6 +81,13 @@ async function describeCapabilities({ config, gateway, version, lanes, consultan
 function closedLane(reason: string): LaneReport {
   const guards = Object.fromEntries(GUARD_NAMES.map((name) => [name, { state: 'absent' as const, reason }]));
   return { available: false, reason, guards: guards as LaneReport['guards'] }; // proof: one entry per guard name
+}
+
+/** Chapters of the curriculum that cannot be opened, then what was found in those that sessions use. */
+async function describeContent({ content, sessions }: ReportParts): Promise<Diagnostics['content']> {
+  const { problems } = await content.list();
+  const broken = problems.map(({ chapter_id, problem }) => ({ chapter_id, problem: `${problem.code}: ${problem.message}` }));
+  return [...broken, ...sessions.contentProblems()];
 }
 
 function describeChecks({ config, gateway, store }: ReportParts): Diagnostics['checks'] {

@@ -6,7 +6,7 @@ import type { ChildTree } from './child-tree.ts';
 import type { Backend, ChildPaths, ExitFacts, GuardedChild, GuardId, GuardState, KillFacts, LaneLimits, LimitHit } from './guard-contract.ts';
 import { agreeLimits } from './lane-limits.ts';
 
-const POLL_MS = 2;
+const POLL_MS = 1;
 const ASK_AGAIN_MS = 500;
 const GONE_MS = 2_000;
 

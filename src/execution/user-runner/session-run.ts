@@ -44,6 +44,7 @@ export async function runInSession(context: SessionRunContext, plan: RunPlan, wa
   let report = describeNoStart('worker_lost', { detail: '', language: plan.language });
   let start: 'warm' | 'cold' | null = null;
   let artifacts: Artifact[] = [];
+  let isDone = false;
   const warnings = limits.isLowered ? [warningFor('memory_lowered', Math.floor(limits.lane.memoryBytes / MIB), plan.language)] : [];
   try {
     const folders = await context.foldersOf(plan.sessionId);
@@ -54,11 +55,14 @@ export async function runInSession(context: SessionRunContext, plan: RunPlan, wa
     artifacts = found.artifacts;
     warnings.push(...leftOutWarnings(found.leftOut, report, plan.language));
     pruneFigures(folders.workspace);
+    isDone = true;
   } finally {
-    executionLog.close(record, { report, start, artifacts, steps });
+    store.transaction(() => {
+      executionLog.close(record, { report, start, artifacts, steps });
+      if (isDone) store.runNotes.insert(toRunNote(record, { report, at: clock.now().toISOString() }, context.redact));
+    });
   }
   context.imports.add(plan.sessionId, plan.code);
-  store.runNotes.insert(toRunNote(record, { report, at: clock.now().toISOString() }, context.redact));
   for (const artifact of artifacts) watch.onArtifact(artifact);
   return answerOf(plan, { report: { ...report, warnings: [...report.warnings, ...warnings] }, start, artifacts, queuedMs });
 }

@@ -93,7 +93,7 @@ function afterSkip(hints: OfflineHints, note: NonNullable<OfflineHints['skipNote
       zh: `可以跳过“${note.skippedTitle}”。请告诉我原因：已掌握、不感兴趣、太难了、太啰嗦，还是其他？`,
     })];
   }
-  const skipped = note.skippedTitle === '' ? '' : say(hints, { en: `"${note.skippedTitle}" is skipped; you can come back to it.`, zh: `已跳过“${note.skippedTitle}”，之后可以再回来看。` });
+  const skipped = note.skippedTitle === '' ? '' : say(hints, { en: `"${note.skippedTitle}" is skipped, and that is fine.`, zh: `已跳过“${note.skippedTitle}”，没有关系。` });
   return [skipped, ...(note.nextTitle === null ? [lookBack(hints)] : introduction(hints))];
 }
 

@@ -30,7 +30,7 @@ export const SESSION = 's1';
 /** One model name per agent. */
 export const MODELS = { CA: 'ca-model', RMA: 'rma-model', MA: 'ma-model', EXP: 'exp-model', SMALL: 'small-model' } as const;
 
-export interface BenchOptions { consultant?: Consultant; settings?: Partial<EngineSettings>; log?: Log }
+export interface BenchOptions { consultant?: Consultant; settings?: Partial<EngineSettings>; log?: Log; onQueued?: () => void }
 
 /** A real engine over a real store, hub, gateway and content; the model is scripted at the wire. */
 export interface EngineBench extends AsyncDisposable {
@@ -77,7 +77,7 @@ export async function openEngineBench(options: BenchOptions = {}): Promise<Engin
     const hub = createStreamHub({ store, onStoreError: () => {} });
     const deps: EngineDeps = {
       store, gateway, hub, prompts, clock: systemClock, ids, log, content: new PinnedContent(store), consultant: options.consultant ?? null,
-      referencesFor: async () => [], knownSecrets: () => [], redact: (text) => text, onQueued: () => {},
+      referencesFor: async () => [], knownSecrets: () => [], redact: (text) => text, onQueued: options.onQueued ?? (() => {}),
       settings: { memoWaitMs: 8_000, turnDeadlineMs: 180_000, language: 'en', ...options.settings },
     };
     return { hub, engine: createTurnEngine(deps) };

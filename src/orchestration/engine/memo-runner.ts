@@ -16,6 +16,7 @@ export interface MemoOutcome { kind: 'noted' | 'degraded' | 'nothing'; usage: Tu
 
 const RANGE_TURNS = 3;
 const RESUMED_ATTEMPTS = 2;
+const RESUMED_AT_ONCE = 4;
 const NOTHING: MemoOutcome = { kind: 'nothing', usage: [], revision: 0, turnIndex: 0 };
 
 /** Runs memo jobs: one at a time per session, owned by the session and not by a connection. Entries live while a job runs. */
@@ -23,6 +24,7 @@ export class MemoRunner {
   readonly #deps: EngineDeps;
   readonly #running = new Map<string, Promise<MemoOutcome>>();
   readonly #stop = new AbortController();
+  #resuming: Promise<unknown> = Promise.resolve();
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
@@ -38,12 +40,11 @@ export class MemoRunner {
     return job;
   }
 
-  /** Queues every job that an earlier process left. */
+  /** Runs every job that an earlier process left, a few at a time: a start must not ask the provider for all sessions at once. */
   resume(): void {
-    for (const job of this.#deps.store.memoJobs.all()) {
-      if (job.attempts >= RESUMED_ATTEMPTS) continue;
-      void this.run(job.session_id).then((outcome) => this.announce(job.session_id, outcome));
-    }
+    const waiting = this.#deps.store.memoJobs.all().filter((job) => job.attempts < RESUMED_ATTEMPTS).map((job) => job.session_id);
+    const lanes = Array.from({ length: Math.min(RESUMED_AT_ONCE, waiting.length) }, () => this.#resumeFrom(waiting));
+    this.#resuming = Promise.all(lanes);
   }
 
   /** Tells the session's readers of a memo that came after its turn. Never throws: nobody waits for it any more. */
@@ -57,7 +58,12 @@ export class MemoRunner {
 
   async stop(): Promise<void> {
     this.#stop.abort();
-    await Promise.allSettled(this.#running.values());
+    await Promise.allSettled([...this.#running.values(), this.#resuming]);
+  }
+
+  /** Takes one session after another until none waits. Never rejects. */
+  async #resumeFrom(waiting: string[]): Promise<void> {
+    for (let id = waiting.shift(); id !== undefined && !this.#stop.signal.aborted; id = waiting.shift()) this.announce(id, await this.run(id));
   }
 
   #tell(sessionId: string, outcome: MemoOutcome): void {

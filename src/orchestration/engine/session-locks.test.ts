@@ -53,4 +53,11 @@ describe('session locks', () => {
     await expect(waiting).rejects.toMatchObject({ code: 'SESSION_BUSY' });
     holder[Symbol.dispose]();
   });
+
+  it('waits for nothing when its signal is aborted already', async () => {
+    const locks = new SessionLocks();
+    using _holder = locks.take('s1');
+
+    await expect(locks.takeWithin('s1', 5_000, AbortSignal.abort())).rejects.toMatchObject({ code: 'SESSION_BUSY' });
+  });
 });

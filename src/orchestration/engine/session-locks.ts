@@ -22,6 +22,7 @@ export class SessionLocks {
   async takeWithin(sessionId: string, waitMs: number, signal: AbortSignal): Promise<SessionLease> {
     const waiting = this.#waiters.get(sessionId);
     if (waiting === undefined) return this.take(sessionId);
+    if (signal.aborted) throw new SidecarError('SESSION_BUSY', 'nobody waits for the session any more');
     const bound = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
     return await new Promise<SessionLease>((resolve, reject) => {
       const refuse = (): void => {

@@ -65,6 +65,21 @@ describe('a turn with an expert', () => {
     expect(bench.store.history.list(SESSION)[0]?.token_usage).toMatchObject({ EXP: { input_tokens: 11, output_tokens: 7 } });
   });
 
+  it.each([
+    ['a table that a tool found to fit', { output_type: 'suitability_judgment', is_suitable: true, answer_summary: 'The table fits.' }, ['The table fits.']],
+    ['a table that does not fit', { output_type: 'suitability_judgment', is_suitable: false, answer_summary: 'Too few rows.' }, []],
+    ['a claim of the expert alone', { output_type: 'validation_report', is_valid: true, answer_summary: 'All done.' }, []],
+  ])('takes as strong evidence only what a tool established: %s', async (_title, output, texts) => {
+    await using bench = await openEngineBench({ consultant: consultantOf(async () => ({ kind: 'answered', output })) });
+    scriptConsultation(bench, structured(integrateReply({})));
+
+    await bench.turn('Here is my table.');
+
+    const log = bench.store.sessions.get(SESSION)!.state.ext!.evidence_log.filter((item) => item.source === 'expert');
+    expect(log.map(({ text: words, strength, verified }) => ({ words, strength, verified })))
+      .toEqual(texts.map((words) => ({ words, strength: 'strong', verified: true })));
+  });
+
   it('builds both texts from the output when the planner cannot integrate it', async () => {
     await using bench = await openEngineBench({ consultant: consultantOf(answered) });
     scriptConsultation(bench, status(400, { error: { message: 'no' } }));

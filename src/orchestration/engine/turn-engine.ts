@@ -10,6 +10,7 @@ import { recoverTurns } from './recover.ts';
 import { rememberTurn } from './phases/remember.ts';
 import { runTurn } from './run-turn.ts';
 import { RunningTurn } from './running-turn.ts';
+import { StartPace } from './start-pace.ts';
 import { SessionLocks } from './session-locks.ts';
 import { endingOf } from './turn-ending.ts';
 
@@ -34,6 +35,7 @@ function kindOf(text: string, row: SessionRow): TurnKind {
 class Engine implements TurnEngine {
   readonly #deps: EngineDeps;
   readonly #locks = new SessionLocks();
+  readonly #pace = new StartPace();
   readonly #active = new Map<string, ActiveTurn>();
   readonly #memos: MemoRunner;
   #isStopping = false;
@@ -137,6 +139,7 @@ class Engine implements TurnEngine {
   /** Never rejects: every turn ends in exactly one terminal event. */
   async #run(turn: RunningTurn, row: SessionRow): Promise<void> {
     try {
+      await this.#pace.place();
       const facts = await runTurn(turn, row, this.#deps);
       await rememberTurn(turn, facts, { deps: this.#deps, memos: this.#memos });
     } catch (error) {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Log } from '../../config/index.ts';
 import { silentLog } from '../../config/index.ts';
 import type { TurnEvent } from '../../contracts/index.ts';
-import { breakOff, companionReply, gate, inPieces, memoReply, recordReply, structured, text } from '../../../tests/support/provider/index.ts';
+import { breakOff, companionReply, gate, inPieces, memoReply, recordReply, status, structured, text } from '../../../tests/support/provider/index.ts';
 import { expectOrder, noticesOf, orderOf, toldUsage } from '../../../tests/support/turn-order.ts';
 import { CompanionSpeech } from './companion-speech.ts';
 import { MODELS, SESSION, openEngineBench } from './engine-bench.test-support.ts';
@@ -93,6 +93,26 @@ describe('the deadline of a turn', () => {
 
     expectOrder(await following, 'locked');
   });
+});
+
+it('asks the companion three times at most, whether it was the call or the reply that broke', async () => {
+  await using bench = await openEngineBench();
+  const busy = status(503, { error: { message: 'busy' } });
+  bench.provider.script(MODELS.CA, [text('@@judgement {"check'), breakOff('reset')], busy, busy, busy);
+
+  const events = await bench.turn('What is a table?');
+
+  expect(events.at(-1)).toMatchObject({ type: 'llm_error' });
+  expect(bench.provider.requests.filter((request) => request.model === MODELS.CA)).toHaveLength(3);
+});
+
+it('a committed turn is complete, whatever breaks behind the commit', async () => {
+  await using bench = await openEngineBench({ onQueued: () => { throw new Error('the sender is gone'); } });
+
+  const events = await bench.turn('What is a table?');
+
+  expect(events.at(-1)).toMatchObject({ type: 'complete', turn_index: 1 });
+  expect(bench.store.turns.get(bench.store.history.list(SESSION)[0]!.turn_id)).toMatchObject({ end: 'complete', phase: 'complete' });
 });
 
 it('ends a turn without content, and only that', async () => {

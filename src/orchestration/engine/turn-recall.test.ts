@@ -19,6 +19,38 @@ function pressSkip({ store, row }: EngineBench): void {
   store.sessions.update(SESSION, { state: result.state, packet: result.packet }, CREATED);
 }
 
+it('memos that an earlier process left are made up for a few at a time', async () => {
+  await using bench = await openEngineBench({ settings: { memoWaitMs: 0 } });
+  const { provider, store } = bench;
+  provider.script(MODELS.MA, [gate('first'), text('no object')]);
+  await bench.turn('What is a table?');
+  await provider.reached('first');
+  const [past] = store.history.list(SESSION);
+  const ids = Array.from({ length: 9 }, (_, index) => `copy${index}`);
+  for (const id of ids) {
+    store.sessions.insert({ ...bench.row(), session_id: id });
+    store.history.insert({ ...past!, session_id: id, turn_id: `trn_${id}` });
+    store.memoJobs.enqueue({ session_id: id, from_turn: 0, to_turn: 0, turn_id: `trn_${id}`, attempts: 0, created_at: CREATED });
+  }
+  await bench.restart();
+  const open = () => provider.requests.filter((request) => request.model === MODELS.MA && request.state === 'open').length;
+  let asked = 0;
+  provider.always(MODELS.MA, () => [gate((asked += 1) === 4 ? 'fourth' : 'memo'), text(memoReply())]);
+  const last = bench.hub.follow('copy8', null);
+
+  bench.engine.recover();
+  await provider.reached('fourth');
+  pressSkip(bench);
+  await bench.turn('[TASK_SKIPPED]'); // time enough for more memos
+  const atOnce = open();
+  provider.release('memo');
+  provider.release('fourth');
+  for await (const frame of last.frames) if (frame.includes('report_updated')) break;
+
+  expect(atOnce).toBe(4);
+  await provider.idle();
+});
+
 describe('the memo of a turn', () => {
   it('hears judgement, reasons, plan and skip of the turn', async () => {
     await using bench = await openEngineBench();

@@ -60,7 +60,7 @@ it('takes single files from an override folder', async () => {
   const prompts = await loadPrompts({ directory: PACKAGED, overrideDir });
   await rm(overrideDir, { recursive: true });
 
-  expect([prompts.versionOf('memo.system'), prompts.versionOf('memo.patch')]).toEqual([7, 1]);
+  expect([prompts.versionOf('memo.system'), prompts.versionOf('memo.final')]).toEqual([7, 1]);
 });
 
 it('wraps data with the id of the call and its origin, and leaves our own values bare', async () => {

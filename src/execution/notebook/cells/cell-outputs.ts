@@ -66,8 +66,8 @@ export class CellOutputs {
   /** Shows what was held back and tells what is missing; afterwards the outputs are final. */
   finish(): CellOutput[] {
     for (const { name, text } of this.#budget.end()) this.#append(name, text);
-    const { count, bytes } = this.#richDropped;
-    if (count > 0) this.#append('stderr', `[sidecar] ${count} displays (${bytes} bytes) were not kept.\n`);
+    const notice = this.#notice();
+    if (notice !== '') this.#append('stderr', notice);
     for (const output of this.#outputs) if (isStream(output)) output.text = applyTerminal(output.text);
     return this.#outputs;
   }
@@ -80,6 +80,15 @@ export class CellOutputs {
   get dropped(): { stdout: number; stderr: number; displays: number } {
     const { stdout = 0, stderr = 0 } = this.#budget.dropped;
     return { stdout, stderr, displays: this.#richDropped.count };
+  }
+
+  /** One line for everything that is missing. */
+  #notice(): string {
+    const { stdout, stderr, displays } = this.dropped;
+    const parts = [
+      ...(stdout + stderr > 0 ? [`${stdout + stderr} characters`] : []), ...(displays > 0 ? [`${displays} displays (${this.#richDropped.bytes} bytes)`] : []),
+    ];
+    return parts.length === 0 ? '' : `[sidecar] ${parts.join(' and ')} were not kept.\n`;
   }
 
   #append(name: string, text: string): void {

@@ -1,9 +1,10 @@
 import type { Clock } from '../../../config/index.ts';
 import type { CellAnswer, CellRequest, Language } from '../../../contracts/index.ts';
+import type { LaneLimits } from '../../guard/index.ts';
 import { messageFor } from '../../worker/index.ts';
 import type { Reason } from '../../worker/index.ts';
 import type { JsonObject, JupyterMessage } from '../connection/jupyter-message.ts';
-import type { DroppedOutput } from '../connection/kernel-connection.ts';
+import type { DroppedOutput, KernelInfo } from '../connection/kernel-connection.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import { CellOutputs } from './cell-outputs.ts';
 import { ChangeJoiner } from './cell-events.ts';
@@ -44,6 +45,8 @@ export class CellRun implements ExecuteTask {
   #executionCount: number | null = null;
   #stateLost = false;
   #openInput: string | null = null;
+  /** The process that ran it; the kernel has forgotten it when it is gone. */
+  #process: { info: KernelInfo | null; pid: number | null } = { info: null, pid: null };
 
   constructor(options: CellRunOptions) {
     const { request, emit, clock, kernel, message } = options;
@@ -71,6 +74,7 @@ export class CellRun implements ExecuteTask {
     const { kernel, clock } = this.#options;
     this.#startedAt = clock.monotonicMs();
     this.#stateLost = kernel.takeStateLost();
+    this.#process = { info: kernel.info, pid: kernel.connection?.pid ?? null };
   }
 
   onMessage(message: JupyterMessage): void {
@@ -122,25 +126,28 @@ export class CellRun implements ExecuteTask {
       outputs, execution_count: this.#executionCount, execution_id: executionId,
       ...(error === null ? {} : { error }),
       ...(request.cell_id === undefined ? {} : { cell_id: request.cell_id }),
-      reason, detail: end.detail, message: sentence(reason, { end, error, language, timeoutMs: this.timeoutMs, dropped: this.#outputs.dropped }),
+      reason, detail: end.detail, message: sentence(reason, { ...this.#facts(end, language), error }),
       dropped: this.#outputs.dropped, state_lost: this.#stateLost, late: end.isLate, hints: error?.ename === NO_INPUT ? ['no_input'] : [],
       queued_ms: Math.round((this.#startedAt ?? now) - this.#askedAt),
     };
   }
 
   #record(answer: CellAnswer, end: TaskEnd): CellRecordEnd {
-    const { kernel } = this.#options;
     const { stdout, stderr } = this.#outputs.dropped;
     return {
       reason: this.#reasonOf(end), detail: end.detail, durationMs: answer.execution_time_ms, queuedMs: Number(answer.queued_ms),
       stdout: answer.stdout, stderr: answer.stderr, dropped: { stdout, stderr }, error: answer.error ?? null,
-      hints: answer.error?.ename === NO_INPUT ? ['no_input'] : [], guards: kernel.info?.guards ?? null, pid: kernel.connection?.pid ?? null,
+      hints: answer.error?.ename === NO_INPUT ? ['no_input'] : [], guards: this.#process.info?.guards ?? null, pid: this.#process.pid,
     };
+  }
+
+  #facts(end: TaskEnd, language: Language): SentenceFacts {
+    return { end, error: null, language, timeoutMs: this.timeoutMs, dropped: this.#outputs.dropped, limits: this.#process.info?.limits ?? null };
   }
 
   #deathNote(end: TaskEnd): JsonObject {
     const { language } = this.#options;
-    const told = sentence(end.reason, { end, error: null, language, timeoutMs: this.timeoutMs, dropped: this.#outputs.dropped });
+    const told = sentence(end.reason, this.#facts(end, language));
     const tail = withoutColour(end.stderrTail).trim();
     return { ename: DIED, evalue: told, traceback: tail === '' ? [told] : [told, ...tail.split('\n').slice(-40)] };
   }
@@ -148,13 +155,17 @@ export class CellRun implements ExecuteTask {
 
 interface SentenceFacts {
   end: TaskEnd; error: { ename: string; evalue: string } | null; language: Language; timeoutMs: number; dropped: { stdout: number; stderr: number };
+  limits: LaneLimits | null;
 }
 
-function sentence(reason: Reason, { end, error, language, timeoutMs, dropped }: SentenceFacts): string {
+const MIB = 1024 * 1024;
+
+function sentence(reason: Reason, { end, error, language, timeoutMs, dropped, limits }: SentenceFacts): string {
   return messageFor(reason, {
     error: error === null ? null : { type: error.ename, message: error.evalue, line: null }, returncode: 0, signal: end.detail,
-    droppedCharacters: dropped.stdout + dropped.stderr, wallSeconds: Math.round(timeoutMs / 100) / 10, cpuSeconds: 0, memoryMb: 0, diskMb: 0,
-    diskEntries: 0, processes: 0, detail: end.detail,
+    droppedCharacters: dropped.stdout + dropped.stderr, wallSeconds: Math.round(timeoutMs / 100) / 10, cpuSeconds: 0,
+    memoryMb: Math.round((limits?.memoryBytes ?? 0) / MIB), diskMb: Math.round((limits?.disk.runBytes ?? 0) / MIB),
+    diskEntries: limits?.disk.runEntries ?? 0, processes: limits?.threads ?? 0, detail: end.detail,
   }, language);
 }
 

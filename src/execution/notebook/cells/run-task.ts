@@ -135,6 +135,8 @@ export class RunningTask {
     this.#subscriptions.dispose();
     this.#deadline?.cancel();
     for (const timer of [this.#settle, this.#ladder, this.#input]) if (timer !== null) clearTimeout(timer);
+    // The meter takes its new starting point between cells: within one it would count what was just written as old.
+    if (end.how === 'done') this.#connection.settleCell();
     this.#ended.resolve(end);
   }
 

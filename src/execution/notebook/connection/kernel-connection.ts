@@ -1,4 +1,4 @@
-import type { GuardId, GuardState } from '../../guard/index.ts';
+import type { GuardId, GuardState, LaneLimits } from '../../guard/index.ts';
 import type { Reason } from '../../worker/index.ts';
 import type { JsonObject, JupyterMessage } from './jupyter-message.ts';
 
@@ -12,6 +12,8 @@ export interface KernelInfo {
   reply: JsonObject;
   guards: Readonly<Partial<Record<GuardId, GuardState>>>;
   warnings: readonly string[];
+  /** What holds for its process; null where somebody else decides. */
+  limits: LaneLimits | null;
 }
 
 /** How a kernel ended. `detail` names the finer cause, such as `protocol` or a signal. */
@@ -31,6 +33,8 @@ export interface KernelConnection {
   readonly origin: 'pipe' | 'gateway';
   readonly info: KernelInfo;
   readonly pid: number | null;
+  /** A cell has ended: what the next one may add to the disk counts from here. */
+  settleCell(): void;
   /** Handed over, or rejected with KernelGone. */
   send(message: JupyterMessage): Promise<void>;
   /** Every message, in arrival order per channel. */

@@ -105,7 +105,7 @@ export class PipeConnection implements KernelConnection {
       if (control.op === 'hello') Object.assign(hello, { python: control.python, ipykernel: control.ipykernel });
       else if (control.op === 'fatal') ready.reject(new KernelStartFailure(this.#failure(control.error)));
       else if (control.op === 'ready') {
-        this.#info = { ...hello, reply: control.content, guards: this.child.guards, warnings: this.child.warnings };
+        this.#info = { ...hello, reply: control.content, guards: this.child.guards, warnings: this.child.warnings, limits: rlimits };
         ready.resolve();
       }
     });
@@ -114,6 +114,10 @@ export class PipeConnection implements KernelConnection {
     void this.gone.then((facts) => ready.reject(new KernelStartFailure(facts)));
     this.#write(encodeControl('start', { cwd: this.child.guest.workspace, env: {}, limits: caps, rlimits, init }));
     await ready.promise.finally(() => signal.removeEventListener('abort', onAbort));
+  }
+
+  settleCell(): void {
+    if (!this.#isGone) this.child.arm({});
   }
 
   send(message: JupyterMessage): Promise<void> {

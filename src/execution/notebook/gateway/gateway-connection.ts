@@ -80,7 +80,7 @@ export class GatewayConnection implements KernelConnection {
       if (message.channel === 'iopub') hasIopub = true;
       if (message.header.msg_type === 'kernel_info_reply') reply = message;
       if (!hasIopub || reply === null) return;
-      this.#info = { python: pythonOf(reply), ipykernel: '', reply: reply.content, guards: REMOTE_GUARDS, warnings: [] };
+      this.#info = { python: pythonOf(reply), ipykernel: '', reply: reply.content, guards: REMOTE_GUARDS, warnings: [], limits: null };
       ready.resolve();
     });
     const asking = setInterval(() => this.#ask(), ASK_EVERY_MS);
@@ -93,6 +93,8 @@ export class GatewayConnection implements KernelConnection {
       signal.removeEventListener('abort', fail);
     });
   }
+
+  settleCell(): void {} // Its disk is its operator's.
 
   send(message: JupyterMessage): Promise<void> {
     if (this.#isGone) return Promise.reject(new KernelGone('the kernel is gone'));

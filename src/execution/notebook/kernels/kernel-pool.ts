@@ -1,7 +1,10 @@
+import { freemem, totalmem } from 'node:os';
 import type { Clock, Log } from '../../../config/index.ts';
 import type { KernelConnection } from '../connection/kernel-connection.ts';
 
 const KERNEL_MB = 100;
+/** Share of the memory that must be available before a spare is made. */
+const LEAST_FREE = 0.15;
 const PROBE_MS = 250;
 const IDLE_MS = 600_000;
 const MAX_AGE_MS = 6 * 3_600_000;
@@ -22,14 +25,17 @@ export class KernelPool {
   readonly #spares = new Map<string, Spare>(); // left by claim, age, budget, session end and stop
   readonly #stop = new AbortController();
   #filling: Promise<void> = Promise.resolve();
-  readonly #wanted = new Set<string>(); // sessions whose spare is being made
+  readonly #wanted = new Set<string>(); // sessions whose spare is to be made
+  #making: { sessionId: string; done: Promise<void> } | null = null;
 
   constructor(options: KernelPoolOptions) {
     this.#options = options;
   }
 
-  /** A spare if one lives, else a new process. */
+  /** A spare if one lives or is being made, else a new process. */
   async claim(sessionId: string, signal: AbortSignal): Promise<KernelConnection> {
+    if (this.#making?.sessionId === sessionId) await this.#making.done;
+    else this.#wanted.delete(sessionId); // Still waiting for its turn: the caller is first.
     const spare = this.#spares.get(sessionId);
     this.#spares.delete(sessionId);
     if (spare !== undefined) {
@@ -44,9 +50,14 @@ export class KernelPool {
     const room = Math.floor(this.#options.poolMb / KERNEL_MB);
     const spare = this.#spares.get(sessionId);
     if (spare !== undefined) spare.usedMs = this.#options.clock.monotonicMs();
+    if (freemem() < LEAST_FREE * totalmem()) return;
     if (room < 1 || spare !== undefined || this.#wanted.has(sessionId) || this.#stop.signal.aborted) return;
     this.#wanted.add(sessionId);
-    this.#filling = this.#filling.then(() => this.#fill(sessionId, room));
+    this.#filling = this.#filling.then(async () => {
+      this.#making = { sessionId, done: this.#fill(sessionId, room) };
+      await this.#making.done;
+      this.#making = null;
+    });
   }
 
   /** Ends what is idle too long or too old. */
@@ -56,8 +67,14 @@ export class KernelPool {
     for (const [sessionId] of old) await this.drop(sessionId);
   }
 
-  async drop(sessionId: string): Promise<void> {
+  /** Ends the spare of a session, also one that is being made. */
+  async release(sessionId: string): Promise<void> {
     this.#wanted.delete(sessionId);
+    if (this.#making?.sessionId === sessionId) await this.#making.done;
+    await this.drop(sessionId);
+  }
+
+  async drop(sessionId: string): Promise<void> {
     const spare = this.#spares.get(sessionId);
     this.#spares.delete(sessionId);
     await spare?.connection.kill('cancelled', 'not needed');

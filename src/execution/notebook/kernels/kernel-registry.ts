@@ -94,7 +94,7 @@ export class KernelRegistry {
   }
 
   async endSession(sessionId: string): Promise<void> {
-    await Promise.all([this.launcher.pool.drop(sessionId), ...this.ofSession(sessionId).map((kernel) => this.end(kernel.id))]);
+    await Promise.all([this.launcher.pool.release(sessionId), ...this.ofSession(sessionId).map((kernel) => this.end(kernel.id))]);
   }
 
   /** Ends the processes of kernels that nobody has used for long; time asleep does not count. */

@@ -6,13 +6,17 @@ import type { CommittedFacts } from './commit.ts';
 
 interface RememberDeps { deps: EngineDeps; memos: MemoRunner }
 
-/** After the commit: the memo, for which `complete` waits a while, then the terminal event. */
+/** After the commit: the memo, for which `complete` waits a while, then the terminal event, whatever happens here. */
 export async function rememberTurn(turn: RunningTurn, facts: CommittedFacts, { deps, memos }: RememberDeps): Promise<void> {
   const { turnId, turnIndex, kind } = turn.identity;
   deps.hub.keepSaving(turnId);
-  deps.onQueued();
-  if (facts.endSuggestedNow) turn.emit({ type: 'session_end_suggested', turn_index: turnIndex });
-  if (kind === 'student') await waitForMemo(turn, { deps, memos });
+  try {
+    deps.onQueued();
+    if (facts.endSuggestedNow) turn.emit({ type: 'session_end_suggested', turn_index: turnIndex });
+    if (kind === 'student') await waitForMemo(turn, { deps, memos });
+  } catch (error) {
+    deps.log.error({ turnId, err: error }, 'the work behind a commit failed'); // The turn stands: it is told as complete.
+  }
   turn.finish('complete', {
     type: 'complete', turn_index: turnIndex + 1, turn_id: turnId, report_ready: true, end_suggested: facts.endSuggested,
   });

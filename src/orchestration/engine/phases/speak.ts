@@ -17,6 +17,7 @@ import type { SpokenReply } from '../turn-work.ts';
 
 const TRIES = 3;
 const BACKOFF_MS = 500;
+const LONGEST_WAIT_MS = 20_000;
 
 export interface SpeakInput {
   purpose: 'reply' | 'speak' | 'greet' | 'next_task';
@@ -41,7 +42,7 @@ export async function speakToLearner(turn: RunningTurn, input: SpeakInput, deps:
     const result = await withSmallerRetry((share) => speakOnce(turn, { ...input, share, attempts }, deps));
     if ('end' in result) return { ...result.end, system: result.system };
     turn.notice('model_retry', 'CA');
-    await delay(result.waitMs ?? randomInt(BACKOFF_MS * 2 ** round), undefined, { signal: turn.signal });
+    await delay(Math.min(result.waitMs ?? randomInt(BACKOFF_MS * 2 ** round), LONGEST_WAIT_MS), undefined, { signal: turn.signal });
   }
 }
 
@@ -73,7 +74,8 @@ async function speakOnce(turn: RunningTurn, input: SpeakInput & { share: number;
         turn.countAttempt(row);
       },
     };
-    const end = await speech.read(deps.gateway.stream(built.request, callContextOf(caller, built, deps), signal));
+    const context = { ...callContextOf(caller, built, deps), attemptsLeft: TRIES - input.attempts.used };
+    const end = await speech.read(deps.gateway.stream(built.request, context, signal));
     return { end, system: built.system };
   } catch (error) {
     turn.signal.throwIfAborted();
