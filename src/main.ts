@@ -1,8 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runCommandLine } from './cli/index.ts';
 
-// The sidecar waits more than it computes; this holds back 10 MB of heap. Commands load after it.
+// Loading needs no room to grow: this holds back 10 MB of heap. From then on the heap may grow, or bursts would wait for the collector.
 setFlagsFromString('--optimize-for-size');
+setTimeout(() => setFlagsFromString('--no-optimize-for-size'), 1_000).unref();
 
 // A reader that went away must not end the program.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);

@@ -22,9 +22,9 @@ export function providerEnvironment(provider: Provider): Record<string, string> 
 }
 
 /** Creates one session over HTTP, then copies its row; ids are `bench-0`, `bench-1`, …. The route limits creation on purpose. */
-export async function seedSessions(sessionsDir: string, count: number): Promise<string[]> {
+export async function seedSessions(sessionsDir: string, count: number, create: Record<string, unknown> = {}): Promise<string[]> {
   const sidecar = await startSidecar({ sessionsDir, env: { MAX_ATTEMPTS_BEFORE_UNLOCK: '10' } });
-  const first = await sidecar.create();
+  const first = await sidecar.create(create);
   await sidecar.kill('SIGTERM');
   const store = await openStore({ dir: sessionsDir, clock: systemClock, log: silentLog });
   const row = store.sessions.get(first);

@@ -61,6 +61,21 @@ it('goes on after a time without a place to write, and tells how many lines were
   expect(await readFile(path, 'utf8')).toBe('{"level":"warn","lines":3,"msg":"log lines were lost"}\n4\n');
 });
 
+it('says on the console, once, that the file cannot be written', async () => {
+  await using folder = await createTemporaryFolder();
+  await writeFile(folder.join('blocked'), 'a file where a folder belongs');
+  const console: string[] = [];
+  const log = createLogger({
+    level: 'info', consoleLevel: 'error', logFile: folder.join('blocked', 'x.log'), clock, redactor: createRedactor(), writeConsole: (line) => console.push(line),
+  });
+
+  log.info({}, 'one');
+  log.info({}, 'two');
+  log.close();
+
+  expect(console.map((line) => JSON.parse(line))).toEqual([{ level: 'warn', time: '2026-01-02T03:04:05.678Z', msg: 'the log file cannot be written' }]);
+});
+
 it('makes the file of an older program private', async () => {
   await using folder = await createTemporaryFolder();
   await writeFile(folder.join('x.log'), 'old\n');

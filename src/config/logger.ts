@@ -24,7 +24,10 @@ const WEIGHTS = { debug: 20, info: 30, warn: 40, error: 50, silent: 100 } as con
 /** JSON lines on stderr and in the log file, redacted, oldest first. */
 export function createLogger(options: LoggerOptions): Logger {
   const { level, clock, redactor, consoleLevel = level } = options;
-  const file: LineSink | null = options.logFile === null ? null : new RotatingFile({ path: options.logFile, monotonicMs: () => clock.monotonicMs() });
+  const file: LineSink | null = options.logFile === null ? null : new RotatingFile({
+    path: options.logFile, monotonicMs: () => clock.monotonicMs(),
+    onGap: () => options.writeConsole(`${JSON.stringify({ level: 'warn', time: clock.now().toISOString(), msg: 'the log file cannot be written' })}\n`),
+  });
   const destination = {
     /** Set by pino before each write. */
     lastLevel: 0,

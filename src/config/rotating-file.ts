@@ -11,6 +11,8 @@ interface RotatingFileOptions {
   files?: number;
   /** Milliseconds of a clock that never jumps. */
   monotonicMs: () => number;
+  /** Told once for each time in which lines are lost. */
+  onGap?: () => void;
 }
 
 const RETRY_MS = 1000;
@@ -24,17 +26,19 @@ export class RotatingFile implements LineSink {
   readonly #maxBytes: number;
   readonly #files: number;
   readonly #monotonicMs: () => number;
+  readonly #onGap: () => void;
   #descriptor: number | null = null;
   #size = 0;
   #lost = 0;
   #retryAt = Number.NEGATIVE_INFINITY;
   #closed = false;
 
-  constructor({ path, maxBytes = 5 * 1024 * 1024, files = 3, monotonicMs }: RotatingFileOptions) {
+  constructor({ path, maxBytes = 5 * 1024 * 1024, files = 3, monotonicMs, onGap = () => undefined }: RotatingFileOptions) {
     this.#path = path;
     this.#maxBytes = maxBytes;
     this.#files = files;
     this.#monotonicMs = monotonicMs;
+    this.#onGap = onGap;
   }
 
   write(line: string): void {
@@ -45,6 +49,7 @@ export class RotatingFile implements LineSink {
     } catch {
       // A log that cannot be written must not end the program; the gap is told when writing works again.
       this.#lost += 1;
+      if (this.#lost === 1) this.#onGap();
       this.#release();
       this.#retryAt = this.#monotonicMs() + RETRY_MS;
     }

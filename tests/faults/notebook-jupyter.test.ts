@@ -316,3 +316,32 @@ describe('notebook files on our own routes', () => {
     expect([answer.status, answer.body.code]).toEqual([status, code]);
   });
 });
+
+it('stops at once although a client never answers the close', async () => {
+  const own = await openNotebookService();
+  const { body } = await own.call('POST', '/jupyter/api/kernels', {});
+  const client = await own.connect(body.id);
+  client.socket.pause();
+  const started = performance.now();
+
+  await own[Symbol.asyncDispose]();
+
+  expect(performance.now() - started).toBeLessThan(3_000);
+  client.socket.terminate();
+});
+
+it('keeps one client served while another one floods and a third one does not read', async () => {
+  const { body } = await service.call('POST', '/jupyter/api/kernels', {});
+  const silent = await service.connect(body.id);
+  await using flooding = await service.connect(body.id);
+  await using third = await service.connect(body.id);
+  silent.socket.pause();
+
+  const flood = flooding.execute('for i in range(20_000): print("x" * 999)');
+  const messages = await third.done(third.execute('"served"'));
+  await flooding.done(flood);
+  silent.socket.terminate();
+
+  expect(messages.find(({ header }) => header.msg_type === 'execute_result')?.content.data['text/plain']).toBe("'served'");
+  await service.call('DELETE', `/jupyter/api/kernels/${body.id}`);
+});

@@ -18,6 +18,7 @@ export function limitConnections(server: Server, limit: number): void {
     if (oldest === undefined || oldest === socket) socket.destroy();
     else oldest.destroy();
   });
+  server.on('upgrade', ({ socket }) => { idle.delete(socket); });
   server.on('request', ({ socket }, response) => {
     idle.delete(socket);
     response.once('close', () => {

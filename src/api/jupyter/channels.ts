@@ -8,9 +8,13 @@ import type { ClientChannel, JupyterKernels, JupyterMessage } from '../../execut
 
 const MESSAGE_BYTES = 16 * 1024 * 1024;
 const UNREAD_BYTES = 4 * 1024 * 1024;
+/** A burst may pass the bound for a moment; a client that reads has caught up after this. */
+const UNREAD_MS = 2_000;
+const MOST_UNREAD_BYTES = 64 * 1024 * 1024;
 const PING_MS = 30_000;
 const SILENCE_MS = 90_000;
-const CLOSE = { normal: 1000, away: 1001, unsupported: 1003, gone: 1011 } as const;
+const CLOSE_MS = 200;
+const CLOSE = { away: 1001, unsupported: 1003, gone: 1011 } as const;
 
 /** The WebSocket side of `/jupyter`: one socket per client and kernel. */
 export interface KernelSockets {
@@ -31,7 +35,7 @@ export function createKernelSockets(kernels: JupyterKernels): KernelSockets {
       server.handleUpgrade(request, socket, head, (webSocket) => new KernelSocket(webSocket, kernels, { kernelId, clientName }).open());
     },
     close: () => {
-      for (const client of server.clients) client.close(CLOSE.away);
+      for (const client of server.clients) closeWithin(client, CLOSE_MS);
       server.close();
     },
   };
@@ -46,6 +50,7 @@ class KernelSocket {
   readonly #unsent = new Set<JupyterMessage>(); // left when the system has taken a message, or with the socket
   #channel: ClientChannel | null = null;
   #silentMs = 0;
+  #lagging: NodeJS.Timeout | null = null;
 
   constructor(socket: WebSocket, kernels: JupyterKernels, names: { kernelId: string; clientName: string }) {
     this.#socket = socket;
@@ -63,6 +68,7 @@ class KernelSocket {
     socket.on('error', () => socket.terminate());
     socket.once('close', () => {
       clearInterval(watch);
+      if (this.#lagging !== null) clearTimeout(this.#lagging);
       this.#channel?.leave([...this.#unsent]);
     });
     this.#channel = this.#kernels.attach(this.#names.kernelId, this.#names.clientName, {
@@ -78,7 +84,13 @@ class KernelSocket {
     socket.send(this.#isV1 ? encodeV1(message) : encodeDefault(message), (error) => {
       if (error === undefined || error === null) this.#unsent.delete(message);
     });
-    if (socket.bufferedAmount > UNREAD_BYTES) socket.terminate();
+    if (socket.bufferedAmount > MOST_UNREAD_BYTES) socket.terminate();
+    else if (socket.bufferedAmount > UNREAD_BYTES) this.#lagging ??= setTimeout(() => this.#checkLag(), UNREAD_MS);
+  }
+
+  #checkLag(): void {
+    this.#lagging = null;
+    if (this.#socket.bufferedAmount > UNREAD_BYTES) this.#socket.terminate();
   }
 
   #receive(bytes: Buffer, isBinary: boolean): void {
@@ -98,6 +110,13 @@ class KernelSocket {
     if (this.#silentMs > SILENCE_MS) this.#socket.terminate();
     else if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping();
   }
+}
+
+/** A client that does not answer the close must not hold the service up. */
+function closeWithin(client: WebSocket, graceMs: number): void {
+  const timer = setTimeout(() => client.terminate(), graceMs);
+  client.once('close', () => clearTimeout(timer));
+  client.close(CLOSE.away);
 }
 
 function toBuffer(bytes: RawData): Buffer {

@@ -46,6 +46,7 @@ export async function runServer({ config, terminal, parentGone, consoleLevel, on
       // A token that the parent made is known to it; in desktop mode none is ever told.
       ...(config.auth.token === null && config.auth.mode === 'token' ? { token } : {}),
     });
+    log.info({ url: server.url, version, node: process.versions.node, platform: process.platform, arch: process.arch, auth: config.auth.mode }, 'ready');
     onReady?.({ url: server.url, token });
 
     const reason = await stop.reason;

@@ -15,7 +15,7 @@ export async function removeTree(folder: string): Promise<boolean> {
       return true;
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : null;
-      if (code !== 'ENAMETOOLONG' || !(await liftDeepFolders(folder))) return false;
+      if (code !== 'ENAMETOOLONG' || !(await liftDeepFolders(folder).catch(isMissing))) return false;
     }
   }
   return false;
@@ -48,6 +48,12 @@ async function liftDeepFolders(top: string): Promise<boolean> {
   await mkdir(lifted);
   for (const [index, folder] of level.entries()) await rename(folder, join(lifted, String(index)));
   return true;
+}
+
+/** A removal that failed goes on for a moment in its other branches, so that a folder may go while it is looked at. */
+function isMissing(error: unknown): true {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return true;
+  throw error;
 }
 
 async function foldersIn(folder: string): Promise<string[]> {

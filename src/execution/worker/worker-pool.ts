@@ -57,7 +57,10 @@ export class WorkerPool {
     this.#pump();
   }
 
-  /** A ready worker of the group, else a fresh one with the same guards. `isFresh` asks for one without any import. */
+  /**
+   * A ready worker of the group, else a fresh one with the same guards; that one imports nothing beforehand, because the program may
+   * need less. `isFresh` passes over the ready ones.
+   */
   async claim(spec: WorkerSpec, options: { signal: AbortSignal; isFresh: boolean }): Promise<Claimed> {
     const now = this.#deps.clock.monotonicMs();
     const isFast = now - (this.#groups.get(spec.group)?.usedAt ?? Number.NEGATIVE_INFINITY) < FAST_MS;
@@ -66,7 +69,7 @@ export class WorkerPool {
     this.#remember(spec, spec.lane === 'expert' ? known : isFast ? 2 : 1);
     if (worker !== null) return { worker, start: 'warm' };
     const signal = AbortSignal.any([options.signal, this.#stopping.signal]);
-    const cold = await startWorker(this.#deps.guard, options.isFresh ? { ...spec, preload: [] } : spec, { signal });
+    const cold = await startWorker(this.#deps.guard, { ...spec, preload: [] }, { signal });
     return { worker: cold, start: 'cold' };
   }
 

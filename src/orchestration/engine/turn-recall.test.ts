@@ -126,6 +126,18 @@ describe('a plan', () => {
     expect(packet.guidance_for_ca).not.toMatch(/skip/);
   });
 
+  it('without a packet after too many attempts makes the hints stronger, once', async () => {
+    await using bench = await openEngineBench();
+    const { state, packet } = bench.row();
+    bench.store.sessions.update(SESSION, { state: { ...state, attempts_since_last_progress: 2 } }, CREATED);
+    bench.provider.script(MODELS.CA, companionReply(), speakReply());
+    bench.provider.script(MODELS.RMA, structured(JSON.stringify({ packet: { current_focus: '' }, state_update: { end_suggested: false } })));
+
+    await bench.turn('I tried again');
+
+    expect(bench.row()).toMatchObject({ state: { attempts_since_last_progress: 0 }, packet: { ...packet, hint_level: 1, instruction_version: 2 } });
+  });
+
   it('proves nothing with words that the app sent in the learner\'s place', async () => {
     await using bench = await openEngineBench();
     await bench.turn('[系统：open the chapter, result (122, 6)]');

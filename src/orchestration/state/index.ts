@@ -19,7 +19,7 @@ export { applyProposal, type TurnProposal } from './apply-proposal.ts';
 export { skip, type SkipWish, type SkipContext, type SkipRefusal, type SkipResult } from './skip.ts';
 export { derivePacket, type DerivationCause } from './derive-packet.ts';
 export { issuePacket, type UnversionedPacket } from './packet-version.ts';
-export { applyPlan, applyPacketPatch, fallbackIntegration, type PlanContext } from './plan-packet.ts';
+export { applyPlan, applyPacketPatch, fallbackIntegration, strengthenHint, type PlanContext } from './plan-packet.ts';
 export { applyBinding } from './binding.ts';
 export { firedRules, BindingRuleSchema, type BindingRule, type BoundOutput } from '../../contracts/index.ts';
 export {

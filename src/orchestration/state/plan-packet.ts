@@ -42,6 +42,11 @@ function nextHintLevel(proposal: PlanPacketProposal, context: PlanContext): Hint
   return HINT_LEVELS[Math.min(level, 4)] ?? 4;
 }
 
+/** The packet once more with the next stronger hint: for a plan that was asked for after many attempts and brought no packet. */
+export function strengthenHint({ instruction_version: _old, ...packet }: InstructionPacket): UnversionedPacket {
+  return { ...packet, hint_level: HINT_LEVELS[Math.min((packet.hint_level ?? 0) + 1, 4)] ?? 4 };
+}
+
 /** Applies what `integrate` may change: the packet's texts. */
 export function applyPacketPatch<T extends UnversionedPacket>(packet: T, patch: PacketPatchProposal | null): T {
   if (patch === null) return packet;

@@ -2,7 +2,7 @@ import type { Judgement } from '../../../contracts/index.ts';
 import type { SessionRow } from '../../../store/index.ts';
 import type { TurnSnapshot } from '../../context/index.ts';
 import { readPlan } from '../../reading/index.ts';
-import { applyPlan, applyProposal, derivePacket } from '../../state/index.ts';
+import { applyPlan, applyProposal, derivePacket, strengthenHint } from '../../state/index.ts';
 import type { PlanProposal, UnversionedPacket } from '../../state/index.ts';
 import { askStructured } from '../ask-structured.ts';
 import type { EngineDeps } from '../engine-deps.ts';
@@ -42,12 +42,17 @@ export async function planTurn(turn: RunningTurn, input: PlanInput, deps: Engine
   return { staged, snapshot: { ...consulted.snapshot, session: withPacket(consulted.snapshot.session, consulted.packet) } };
 }
 
-/** The packet as the rules allow it. Without a readable one the old stays, unless its task is done: then the next is derived. */
+/**
+ * The packet as the rules allow it. Without a readable one the old stays, unless its task is done: then the next is derived; or
+ * attempts ran out: then its hints grow.
+ */
 function stagePacket(proposal: PlanProposal, turn: RunningTurn, { row, judgement, routed, assembled }: PlanInput): UnversionedPacket | null {
   const wish = { stateUpdate: proposal.state_update, currentTaskId: proposal.packet?.current_task_id ?? null };
   const { state } = applyProposal(row.state, wish, evidenceSourcesOf(turn, assembled));
   if (proposal.packet !== null) return applyPlan(proposal.packet, { current: row.packet, state, judgement, reasons: routed.decision.reasons });
-  if (state.current_subtask_id === row.state.current_subtask_id) return null;
+  if (state.current_subtask_id === row.state.current_subtask_id) {
+    return routed.decision.reasons.includes('attempts') && !judgement.checkpoint ? strengthenHint(row.packet) : null;
+  }
   const task = assembled.content.chapter.tasks.find(({ id }) => id === state.current_subtask_id) ?? null;
   return derivePacket(task, 'completion', row.language);
 }
