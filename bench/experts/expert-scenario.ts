@@ -26,9 +26,9 @@ export const TOOL_CALLS = CALLS.length - 1;
 export async function createExpertProvider(): Promise<Provider> {
   const provider = await createProvider();
   provider.always('ca-model', ({ text }: ReceivedRequest) =>
-    (text.includes('@@judgement') ? companionReply({ judgement: { checkpoint: true }, prose: 'never shown' }) : speakReply({ prose: 'Here is what was found.' })));
+    (text.includes('The judgement is made.') ? speakReply({ prose: 'Here is what was found.' }) : companionReply({ judgement: { checkpoint: true }, prose: 'never shown' })));
   provider.always('rma-model', (request: ReceivedRequest) =>
-    structured(request.text.includes('packet_patch') ? integrateReply() : planReply({ consultation_request: REQUEST }))(request));
+    structured(request.text.includes('what was found, in two to five plain sentences') ? integrateReply() : planReply({ consultation_request: REQUEST }))(request));
   provider.always('exp-model', nextCall);
   provider.always('ma-model', structured(memoReply()));
   return provider;

@@ -32,7 +32,7 @@ describe('kernels behind a gateway', () => {
   let bench: NotebookBench;
   beforeAll(async () => {
     service = await openNotebookService();
-    bench = await openNotebookBench({ gateway: settings(`${service.url}/jupyter`), times: { ladderStepMs: 500 } });
+    bench = await openNotebookBench({ gateway: settings(`${service.url}/jupyter`), times: { ladderStepMs: 1_500 } });
     bench.session('remote');
   });
   afterAll(async () => {

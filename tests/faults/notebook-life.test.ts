@@ -8,7 +8,7 @@ import type { NotebookBench } from '../support/notebook-bench.ts';
 let bench: NotebookBench;
 let count = 0;
 
-beforeAll(async () => { bench = await openNotebookBench({ times: { ladderStepMs: 400, pingMs: 100, settleMs: 300 } }); });
+beforeAll(async () => { bench = await openNotebookBench({ times: { ladderStepMs: 1_200, pingMs: 100, settleMs: 600 } }); });
 afterAll(async () => { await bench[Symbol.asyncDispose](); });
 
 /** A session of its own, so that crashes of one test count for nobody else. */

@@ -58,8 +58,8 @@ export class WorkerPool {
   }
 
   /**
-   * A ready worker of the group, else a fresh one with the same guards; that one imports nothing beforehand, because the program may
-   * need less. `isFresh` passes over the ready ones.
+   * A ready worker of the group, else a fresh one with the same guards. `isFresh` passes over the ready ones. A fresh one imports nothing
+   * beforehand, because the program may need less; but in the expert lane it does, since only what is there already can be seeded.
    */
   async claim(spec: WorkerSpec, options: { signal: AbortSignal; isFresh: boolean }): Promise<Claimed> {
     const now = this.#deps.clock.monotonicMs();
@@ -69,7 +69,8 @@ export class WorkerPool {
     this.#remember(spec, spec.lane === 'expert' ? known : isFast ? 2 : 1);
     if (worker !== null) return { worker, start: 'warm' };
     const signal = AbortSignal.any([options.signal, this.#stopping.signal]);
-    const cold = await startWorker(this.#deps.guard, { ...spec, preload: [] }, { signal });
+    const isBare = options.isFresh || spec.lane !== 'expert';
+    const cold = await startWorker(this.#deps.guard, isBare ? { ...spec, preload: [] } : spec, { signal });
     return { worker: cold, start: 'cold' };
   }
 

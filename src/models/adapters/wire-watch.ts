@@ -18,6 +18,7 @@ export class WireWatch {
   #input = 0;
   #output = 0;
   #cached = 0;
+  #written = 0;
   #tail = '';
 
   /** What the provider counted, or null when it counted nothing. */
@@ -70,16 +71,13 @@ export class WireWatch {
     this.#addMessageUsage(event['usage']);
   }
 
-  // Cached tokens are counted beside the input there, not within it.
+  // Cached tokens are counted beside the input there, not within it. The last event repeats the counts, not always all of them.
   #addMessageUsage(usage: unknown): void {
     if (!isFields(usage)) return;
-    const cached = count(usage['cache_read_input_tokens']) ?? 0;
-    const written = count(usage['cache_creation_input_tokens']) ?? 0;
+    this.#cached = Math.max(this.#cached, count(usage['cache_read_input_tokens']) ?? 0);
+    this.#written = Math.max(this.#written, count(usage['cache_creation_input_tokens']) ?? 0);
     const input = count(usage['input_tokens']);
-    if (input !== null && input + cached + written > 0) {
-      this.#input = input + cached + written;
-      this.#cached = cached;
-    }
+    if (input !== null) this.#input = Math.max(this.#input, input + this.#cached + this.#written);
     this.#output = count(usage['output_tokens']) ?? this.#output;
   }
 }

@@ -11,7 +11,8 @@ export function matchesTarget(text: string, target: string): boolean {
   const folded = fold(text);
   const literals = literalsOf(target);
   if (literals.length > 0) return literals.every((literal) => folded.includes(fold(literal)));
-  const words = (fold(target).match(/[a-z_]{4,}/g) ?? []).filter((word) => !STOP_WORDS.has(word));
+  // Not folded: without its spaces an English sentence is one word.
+  const words = (target.normalize('NFKC').toLowerCase().match(/[a-z_]{4,}/g) ?? []).filter((word) => !STOP_WORDS.has(word));
   if (words.length >= MIN_WORDS) return share(words, folded) >= MIN_WORD_SHARE;
   const pairs = pairsOf(target);
   return pairs.length >= MIN_PAIRS && share(pairs, folded) >= MIN_PAIR_SHARE;

@@ -1,3 +1,4 @@
+import { languageOf, noticeFor } from '../../contracts/index.ts';
 import type { TurnEvent } from '../../contracts/index.ts';
 import type { HistoryRow, MemoJobRow, SessionRow, Store } from '../../store/index.ts';
 import type { MemoScope } from '../context/index.ts';
@@ -68,7 +69,11 @@ export class MemoRunner {
 
   #tell(sessionId: string, outcome: MemoOutcome): void {
     const { hub, store } = this.#deps;
-    if (this.#stop.signal.aborted || store.sessions.get(sessionId) === null) return;
+    const row = this.#stop.signal.aborted ? null : store.sessions.get(sessionId);
+    if (row === null) return;
+    if (outcome.kind === 'degraded') {
+      hub.emit(sessionId, null, { type: 'notice', code: 'memo_degraded', message: noticeFor('memo_degraded', languageOf(row.language)), agent: 'MA' });
+    }
     for (const event of outcome.usage) hub.emit(sessionId, null, event);
     if (outcome.kind === 'noted') hub.emit(sessionId, null, { type: 'report_updated', turn_index: outcome.turnIndex, revision: outcome.revision });
   }

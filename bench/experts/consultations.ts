@@ -1,0 +1,91 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Provider } from '../../tests/support/provider/index.ts';
+import { openSse } from '../../tests/support/sse-client.ts';
+import type { SseEvent } from '../../tests/support/sse-client.ts';
+import { startSidecar } from '../../tests/support/sidecar-process.ts';
+import type { SidecarProcess } from '../../tests/support/sidecar-process.ts';
+import { createTemporaryFolder } from '../../tests/support/temporary-folder.ts';
+import { providerEnvironment, seedSessions } from '../main-job/bench-sessions.ts';
+import { residentMegabytes } from '../main-job/start-and-memory.ts';
+import { summarize } from '../support/statistics.ts';
+import type { Row } from '../support/statistics.ts';
+import { TOOL_CALLS, addTable, createExpertProvider } from './expert-scenario.ts';
+
+const CHAPTER = 'python_first_steps/ch2_comparing_groups';
+/** Consultations one after the other that are measured, and those before them that are not. */
+const SAMPLES = 20;
+const WARM_UP = 10;
+const AT_ONCE = 10;
+const SETTLE_MS = 5_000;
+
+interface Bench { provider: Provider; sidecar: SidecarProcess; ids: readonly string[] }
+
+/** What a consultation takes beside the model, what it costs the event loop and memory, and whether ten at once all succeed. */
+export async function measureConsultations(): Promise<Row[]> {
+  await using provider = await createExpertProvider();
+  await using folder = await createTemporaryFolder('bench-experts');
+  const ids = await seedSessions(folder.path, AT_ONCE, { chapter_id: CHAPTER });
+  for (const id of ids) await addTable(folder.path, id);
+  const env = { ...providerEnvironment(provider), LLM_MODEL_EXP: 'exp-model', SIDECAR_PYTHON: process.env['SIDECAR_PYTHON'] ?? '' };
+  await using sidecar = await startSidecar({ sessionsDir: folder.path, env });
+  const bench = { provider, sidecar, ids };
+  const { lanes } = (await sidecar.call('GET', '/api/capabilities')).body;
+  if (lanes.expert.available !== true) throw new Error(`the expert lane is closed: ${lanes.expert.reason}`);
+
+  const before = await settle(sidecar);
+  await consultInTurn(bench, WARM_UP);
+  const warm = await settle(sidecar);
+  const own = await consultInTurn(bench, SAMPLES);
+  const sampled = await settle(sidecar);
+  const together = await Promise.all(ids.map(async (id) => await consultOnce(bench, id)));
+  const after = await settle(sidecar);
+  const ownTime = summarize(own.map(({ ownMs }) => ownMs));
+  const failed = together.filter(({ isComplete }) => !isComplete).length;
+  return [
+    { what: `own time of a consultation with ${TOOL_CALLS} tool calls, one of them \`run_python\` on 5 MB of CSV, median`, unit: 'ms', measured: ownTime.p50, target: 1_000, peer: null, detail: { own: ownTime, provider: summarize(own.map(({ providerMs }) => providerMs)), lane: lanes.expert.backend } },
+    { what: 'longest event-loop stall of the whole run', unit: 'ms', measured: after.stallMs, target: 50, peer: null, detail: { before, warm, sampled, after } },
+    { what: `consultations that failed of ${AT_ONCE} at once`, unit: '', measured: failed, target: 0, peer: null, detail: { wall: summarize(together.map(({ wallMs }) => wallMs)) } },
+    { what: `memory (RSS) after ${SAMPLES + AT_ONCE} more consultations, above the level of the first ${WARM_UP}`, unit: 'MB', measured: round(Math.max(0, after.megabytes - warm.megabytes)), target: 10, peer: null, detail: { before, warm, sampled, after } },
+    { what: 'child processes left over', unit: '', measured: after.children, target: 0, peer: null, detail: null },
+  ];
+}
+
+interface Timing { isComplete: boolean; wallMs: number; providerMs: number; ownMs: number }
+
+async function consultInTurn(bench: Bench, count: number): Promise<Timing[]> {
+  const timings: Timing[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const timing = await consultOnce(bench, bench.ids[index % bench.ids.length] ?? '');
+    if (!timing.isComplete) throw new Error('a consultation failed');
+    timings.push(timing);
+  }
+  return timings;
+}
+
+/** One turn with a consultation; times run from `consultation_start` to `consultation_complete`. */
+async function consultOnce({ provider, sidecar }: Bench, sessionId: string): Promise<Timing> {
+  await using stream = await openSse({
+    url: `${sidecar.url}/api/session/${sessionId}/message/stream`, body: { message: 'Is it right?' }, boundMs: 120_000,
+    headers: { authorization: `Bearer ${sidecar.token}` },
+  });
+  const events = await stream.untilTerminal();
+  const start = events.find(({ type }) => type === 'consultation_start')?.at ?? Number.NaN;
+  const end = events.find(({ type }) => type === 'consultation_complete')?.at ?? Number.NaN;
+  const answered = provider.requests.filter(({ receivedAt, endedAt }) => receivedAt >= start && (endedAt ?? end) <= end);
+  const providerMs = answered.reduce((sum, { receivedAt, endedAt }) => sum + (endedAt ?? end) - receivedAt, 0);
+  return { isComplete: isWhole(events), wallMs: end - start, providerMs, ownMs: end - start - providerMs };
+}
+
+function isWhole(events: readonly SseEvent[]): boolean {
+  const tools = events.filter(({ type }) => type === 'consultation_progress').map(({ data }) => data['tool']);
+  return tools.join() === 'list_files,read_text,run_python,finish' && events.at(-1)?.type === 'complete';
+}
+
+/** Memory once nothing runs, and the longest stall of the event loop up to now. */
+async function settle(sidecar: SidecarProcess): Promise<{ megabytes: number; stallMs: number; children: number }> {
+  await delay(SETTLE_MS);
+  const { event_loop_delay_ms: stallMs, children } = (await sidecar.call('GET', '/api/diagnostics')).body;
+  return { megabytes: residentMegabytes(sidecar.pid), stallMs, children: children.live };
+}
+
+const round = (value: number): number => Math.round(value * 10) / 10;
