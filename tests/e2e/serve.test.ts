@@ -148,6 +148,7 @@ describe('the end', () => {
 describe('a start that fails', () => {
   it.each([
     ['PORT', ['--port', 'x'], {}],
+    ['--nonsense', ['--nonsense'], {}],
     ['HOST', [], { HOST: '0.0.0.0' }],
     ['SIDECAR_TOKEN', [], { SIDECAR_TOKEN: 'short-secret' }],
   ])('ends with 2 and one line for %s', async (name, args, more) => {

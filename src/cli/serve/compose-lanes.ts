@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import type { Config } from '../../config/index.ts';
 import type { Diagnostics } from '../../contracts/index.ts';
@@ -5,6 +6,8 @@ import { createGuard } from '../../execution/guard/index.ts';
 import type { ExecutionGuard } from '../../execution/guard/index.ts';
 import { createExpertRunner } from '../../execution/expert-runner/index.ts';
 import type { ExpertRunner } from '../../execution/expert-runner/index.ts';
+import { createNotebooks } from '../../execution/notebook/index.ts';
+import type { Notebooks } from '../../execution/notebook/index.ts';
 import { createUserRunner } from '../../execution/user-runner/index.ts';
 import type { UserRunner } from '../../execution/user-runner/index.ts';
 import { createWorkerPool } from '../../execution/worker/index.ts';
@@ -13,12 +16,15 @@ import type { Sessions } from '../../sessions/index.ts';
 import type { Store } from '../../store/index.ts';
 import type { ProcessParts } from './compose-server.ts';
 
+const RANDOM_STEPS = 2 ** 30;
+
 /** Everything that runs Python, and the facts about it. */
 export interface Lanes {
   guard: ExecutionGuard;
   pool: WorkerPool;
   runner: UserRunner;
   experts: ExpertRunner;
+  notebooks: Notebooks;
   /** Ends everything that runs for a session. */
   endSession(sessionId: string): Promise<void>;
   /** Gives what an earlier process left open a truthful end; before the first request. */
@@ -44,6 +50,17 @@ export function createLanes(
     redact: (text) => redactor.redact(text),
   });
   const experts = createExpertRunner({ guard, pool, store, config, clock, ids, log, workDir: join(config.sessionsDir, '.lanes', 'experts') });
+  const notebooks = createNotebooks({
+    guard, store, config, clock, ids, log,
+    foldersOf: (sessionId) => sessions().pathsOf(sessionId),
+    files: {
+      readRaw: (sessionId, name) => sessions().files.readRaw(sessionId, name),
+      writeBytes: (sessionId, name, change) => sessions().files.writeBytes(sessionId, name, change),
+    },
+    scratchDir: join(config.sessionsDir, '.lanes', 'kernels'),
+    redact: (text) => redactor.redact(text),
+    random: () => randomInt(RANDOM_STEPS) / RANDOM_STEPS,
+  });
   const prepare = async (): Promise<void> => {
     await guard.sweep();
     if (!(await guard.python()).found) return;
@@ -51,9 +68,9 @@ export function createLanes(
     await guard.prepareFonts();
   };
   return {
-    guard, pool, runner, experts,
+    guard, pool, runner, experts, notebooks,
     async endSession(sessionId): Promise<void> {
-      await Promise.all([runner.endSession(sessionId), experts.endSession(sessionId)]);
+      await Promise.all([runner.endSession(sessionId), experts.endSession(sessionId), notebooks.endSession(sessionId)]);
     },
     async recover(): Promise<void> {
       runner.recover();
@@ -67,7 +84,7 @@ export function createLanes(
       return { live, by_lane: byLane };
     },
     async stop(): Promise<void> {
-      await Promise.all([runner.stop(), experts.stop()]);
+      await Promise.all([runner.stop(), experts.stop(), notebooks.stop()]);
       await pool.stop();
       await guard.stop();
     },

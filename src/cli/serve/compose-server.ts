@@ -68,7 +68,7 @@ export async function composeServer(config: Config, parts: ProcessParts): Promis
   const server = await createServer({
     sessions, report, clock, ids: parts.ids, log, language: config.language,
     catalogue: createCatalogue(core.content),
-    execution: lanes.runner, notebook: null,
+    execution: lanes.runner, notebook: lanes.notebooks,
     guard: { token: parts.token, mode: config.auth.mode, allowedOrigins: config.auth.allowedOrigins, desktopOrigins: config.auth.desktopOrigins },
     workbenchDir: config.workbench ? join(config.programDir, 'web') : null,
   });

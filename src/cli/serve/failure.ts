@@ -1,5 +1,6 @@
 import { ConfigError } from '../../config/index.ts';
 import { SidecarError } from '../../contracts/index.ts';
+import { UsageError } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -20,6 +21,7 @@ const UNUSABLE_FOLDER = new Set(['EEXIST', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS'
 /** Sorts an error of the start. Messages of unknown errors stay in the log. */
 export function explainFailure(error: unknown): StartFailure {
   if (error instanceof ConfigError) return { code: 'CONFIG_INVALID', message: error.message, exitCode: EXIT.usage };
+  if (error instanceof UsageError) return { code: 'CONFIG_INVALID', message: `${error.message} (--help tells the options)`, exitCode: EXIT.usage };
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const message = error instanceof Error ? error.message : String(error);
   const known = Object.hasOwn(BY_CODE, code) ? BY_CODE[code] : undefined;

@@ -23,11 +23,11 @@ Exit codes: 0 orderly, 2 configuration, 3 port taken, 4 store locked, 5 store ne
 
 /** Runs the server until a signal, or the end of stdin. */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
-  const { values: flags } = parseArguments(args, {
-    ...settingOptions(), 'token-stdin': { type: 'boolean' }, 'exit-with-parent': { type: 'boolean' },
-  });
   const input = new InputPipe(terminal.stdin);
   try {
+    const { values: flags } = parseArguments(args, {
+      ...settingOptions(), 'token-stdin': { type: 'boolean' }, 'exit-with-parent': { type: 'boolean' },
+    });
     const token = flags['token-stdin'] === true ? await input.firstLine() : undefined;
     const config = loadConfig({ env: terminal.env, flags, home: terminal.home, platform: terminal.platform, ...(token === undefined ? {} : { token }) });
     const parentGone = config.exitWithParent ? input.ended() : null;
