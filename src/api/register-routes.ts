@@ -80,11 +80,15 @@ function checkBodyHead({ headers, method }: FastifyRequest, route: RouteContract
   if (Number(headers['content-length'] ?? 0) > limit) throw new SidecarError('PAYLOAD_TOO_LARGE', 'declared length');
 }
 
+/** A notebook is a document: many cells with many outputs are nothing unusual. */
+const NOTEBOOK_KEYS = 500_000;
+
 function installBodyParsing(app: FastifyInstance): void {
   app.removeContentTypeParser(['application/json', 'text/plain']);
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, bytes, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
+    const isNotebook = request.routeOptions.url?.endsWith('/notebook/file') ?? false;
     try {
-      done(null, parseJsonBody(bytes as Buffer)); // proof: parseAs buffer
+      done(null, parseJsonBody(bytes as Buffer, isNotebook ? NOTEBOOK_KEYS : LIMITS.json_keys)); // proof: parseAs buffer
     } catch (error) {
       done(error as Error, undefined); // proof: parseJsonBody throws SidecarError only
     }
