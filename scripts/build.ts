@@ -11,13 +11,15 @@ const target = join(root, 'dist', 'sidecar');
 const out = join(root, 'dist', `.new-${process.pid}`);
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 
-// Fastify asks for HTTP/2 and TLS servers at load time, 20 MB of memory that a loopback server never uses.
-const withoutTlsServers: Plugin = {
-  name: 'without-tls-servers',
+// Fastify and ws ask for TLS modules at load time, 20 MB of memory that a loopback server does not need. They get them at first use.
+const lazyTls: Plugin = {
+  name: 'lazy-tls',
   setup(bundler) {
-    bundler.onResolve({ filter: /^node:https?2?$/ }, ({ path, importer }) =>
-      (path !== 'node:http' && importer.includes('/node_modules/fastify/') ? { path, namespace: 'absent' } : undefined));
-    bundler.onLoad({ filter: /.*/, namespace: 'absent' }, () => ({ contents: 'module.exports = {};' }));
+    bundler.onResolve({ filter: /^(node:)?(https|http2|tls)$/ }, ({ path, importer }) =>
+      (/[\\/]node_modules[\\/](fastify|ws)[\\/]/.test(importer) ? { path: path.replace(/^(node:)?/, 'node:'), namespace: 'lazy' } : undefined));
+    bundler.onLoad({ filter: /.*/, namespace: 'lazy' }, ({ path }) => ({
+      contents: `module.exports = new Proxy({}, { get: (_target, name) => process.getBuiltinModule('${path}')[name] });`,
+    }));
   },
 };
 
@@ -45,7 +47,7 @@ async function bundle(): Promise<void> {
     sourcemap: 'external',
     legalComments: 'none',
     logLevel: 'warning',
-    plugins: [withoutTlsServers],
+    plugins: [lazyTls],
     define: { 'process.env.SIDECAR_BUILD_VERSION': JSON.stringify(version) },
     // CommonJS packages ask for `require`; an ESM file has none of its own.
     banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },

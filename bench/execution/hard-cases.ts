@@ -29,7 +29,7 @@ async function cancelOnce(bench: Bench, sessionId: string, children: number): Pr
   await bench.call('POST', `${session}/code/jobs/${job.job_id}/cancel`, {});
   const survivors = processesNaming(MARK);
   const { body } = await bench.call('GET', `${session}/executions/${job.execution_id}`);
-  const at = (name: string): number => body.steps.find((step: { step: string }) => step.step === name)?.at_ms ?? Number.NaN;
+  const at = (name: string): number => body.steps?.find((step) => step.step === name)?.at_ms ?? Number.NaN;
   return { goneMs: at('gone') - at('kill'), survivors };
 }
 

@@ -1,6 +1,10 @@
 import { Agent, request } from 'node:http';
 
-export interface Answer { status: number; body: any; ms: number }
+/** The fields that are read here; nothing is said about the others. */
+export interface AnswerBody {
+  success?: boolean; start?: string | null; reason?: string; job_id?: string; execution_id?: string; steps?: { step: string; at_ms: number }[];
+}
+export interface Answer { status: number; body: AnswerBody; ms: number }
 
 /** One client with kept connections, as the app has them; times run from the call to the last byte. */
 export function createClient(server: { url: string; token: string }): { call(method: string, path: string, body?: unknown): Promise<Answer>; close(): void } {
@@ -16,7 +20,7 @@ export function createClient(server: { url: string; token: string }): { call(met
       response.on('data', (part: Buffer) => parts.push(part));
       response.on('end', () => {
         const ms = performance.now() - started;
-        resolve({ status: response.statusCode ?? 0, body: JSON.parse(Buffer.concat(parts).toString('utf8') || 'null'), ms });
+        resolve({ status: response.statusCode ?? 0, body: JSON.parse(Buffer.concat(parts).toString('utf8') || '{}') as AnswerBody, ms });
       });
     });
     sent.on('error', reject);

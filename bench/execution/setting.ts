@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { startSidecar } from '../../tests/support/sidecar-process.ts';
 import type { SidecarProcess } from '../../tests/support/sidecar-process.ts';
 import { createClient } from './local-client.ts';
+import type { Answer } from './local-client.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const given = process.env['SIDECAR_PYTHON'];
@@ -26,7 +27,7 @@ export interface Bench extends AsyncDisposable {
   sidecar: SidecarProcess;
   call: ReturnType<typeof createClient>['call'];
   /** Asks for a run and throws unless it ended well. */
-  run(sessionId: string, code: string, more?: object): Promise<{ ms: number; body: any }>;
+  run(sessionId: string, code: string, more?: object): Promise<Answer>;
   /** Ends the watch over /health and gives its times. */
   health(): Promise<number[]>;
 }

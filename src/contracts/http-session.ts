@@ -8,7 +8,8 @@ import { SkipAnswerSchema } from './stream-events.ts';
 
 const count = z.int().nonnegative();
 const chars = (limit: number) => z.string().refine((text) => codePointLength(text) <= limit, { error: `at most ${limit} characters` });
-const paths = z.array(z.string()).optional();
+/** `null` means absent, also as an element. */
+const paths = z.array(z.string().nullable()).optional();
 
 /** What the desktop knows about the content of a session; every field may be absent. */
 export const DesktopContextSchema = z.object({

@@ -56,7 +56,7 @@ export function createSessionRepository(context: StoreContext): Store['sessions'
       database.run('UPDATE sessions SET generation = ? WHERE session_id = ?', generation, sessionId);
     },
     list: ({ chapterId, limit }) => {
-      const where = chapterId === undefined ? '' : 'WHERE chapter_id = ?';
+      const where = chapterId === undefined ? '' : "WHERE chapter_id = ?1 OR (instr(?1, '/') = 0 AND substr(chapter_id, -length(?1) - 1) = '/' || ?1)";
       const sql = `${SELECT_LIST} ${where} ORDER BY last_updated DESC, session_id LIMIT ?`;
       const raws = database.all(sql, ...(chapterId === undefined ? [] : [chapterId]), limit ?? -1);
       return raws.map((raw) => readRow(listTable, raw, context.onDamage));

@@ -20,8 +20,10 @@ export function deliveryCall(row: OutboxRow, backend: BackendRow, token: string)
 
 /** The call that makes a session at a backend which does not know ours. */
 export function registrationCall(session: SessionRow, backend: BackendRow, token: string): BackendCall {
-  const courseId = session.desktop_context?.chapter_scope?.course_id;
-  const url = `${backend.url}/v1/chapters/${encodeURIComponent(session.chapter_id)}/sessions`;
+  // The backend knows chapters by their own id; the course goes into the body.
+  const [chapter = '', course] = session.chapter_id.split('/').reverse();
+  const courseId = session.desktop_context?.chapter_scope?.course_id ?? course;
+  const url = `${backend.url}/v1/chapters/${encodeURIComponent(chapter)}/sessions`;
   return { method: 'POST', url, token, body: courseId === undefined ? {} : { course_id: courseId }, readsAnswer: true };
 }
 
