@@ -27,6 +27,7 @@ mkdirSync(out, { recursive: true });
 try {
   await bundle();
   replaceTarget();
+  await bundleForDesktop();
 } finally {
   rmSync(out, { recursive: true, force: true });
 }
@@ -57,6 +58,13 @@ async function bundle(): Promise<void> {
     if (existsSync(join(root, folder))) cpSync(join(root, folder), join(out, folder), { recursive: true });
   }
   writeFileSync(join(out, 'package.json'), `${JSON.stringify({ name: 'sidecar', version, type: 'module', private: true })}\n`);
+}
+
+/** What the desktop imports runs in Electron's Node and in pages: ES2022, no newer APIs. */
+async function bundleForDesktop(): Promise<void> {
+  const shared = { absWorkingDir: root, bundle: true, format: 'esm', target: 'es2022', legalComments: 'none', logLevel: 'warning', keepNames: true } as const;
+  await build({ ...shared, entryPoints: ['src/client/index.ts'], outfile: 'dist/client/index.mjs', platform: 'browser' });
+  await build({ ...shared, entryPoints: ['src/supervisor/index.ts'], outfile: 'dist/supervisor/index.mjs', platform: 'node' });
 }
 
 /** Escapes the few characters (all in regular expressions) that would make the engine hold the whole file with two bytes a character. */
