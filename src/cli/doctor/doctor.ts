@@ -7,14 +7,17 @@ import { settingOptions } from '../settings-options.ts';
 import type { Terminal } from '../terminal.ts';
 import type { Check } from './check.ts';
 import { fine, problem, warning } from './check.ts';
-import { checkDataFolder, checkNode, checkPython, checkSandbox } from './check-machine.ts';
+import { checkLanes } from './check-lanes.ts';
+import { checkDataFolder, checkNode } from './check-machine.ts';
 import { checkModels } from './check-model.ts';
 
 export const help = `Usage: sidecar doctor [--json] [options of serve]
 
-Looks at Node, Python, the sandbox, the disk, the data folder and the model (with one tiny real request), and says what to do.
+Looks at Node, Python, the disk, the data folder, tries the guards of each lane, asks the model (one tiny real request), and says
+what to do.
 
-  --json   one JSON object on stdout
+  --json    one JSON object on stdout
+  --probe   for scripts; the guards are always tried anew
 
 Exit codes: 0 usable, 1 problems found, 2 wrong usage.
 `;
@@ -23,7 +26,7 @@ const MARKS: Record<Check['state'], string> = { ok: 'ok      ', warning: 'warnin
 
 /** Checks the machine and the settings. */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
-  const { values: flags } = parseArguments(args, { ...settingOptions(), json: { type: 'boolean' } });
+  const { values: flags } = parseArguments(args, { ...settingOptions(), json: { type: 'boolean' }, probe: { type: 'boolean' } });
   const checks = await examine(flags, terminal);
   const isUsable = checks.every(({ state }) => state !== 'problem');
   if (flags['json'] === true) terminal.out(`${JSON.stringify({ ok: isUsable, checks }, null, 2)}\n`);
@@ -39,8 +42,7 @@ async function examine(flags: Record<string, string | boolean | undefined>, term
     ...(config.warnings.length === 0 ? [fine('configuration', 'every setting can be used')] : config.warnings.map((text) =>
       warning('configuration', text, 'correct or unset the setting'))),
     ...checkDataFolder(config),
-    checkPython(config, terminal.platform),
-    checkSandbox(config, terminal.platform),
+    ...await checkLanes(config),
     ...await checkModels(config, new AbortController().signal),
   ];
 }

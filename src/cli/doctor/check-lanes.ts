@@ -1,0 +1,41 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createIds, silentLog, systemClock } from '../../config/index.ts';
+import type { Config } from '../../config/index.ts';
+import { GUARD_IDS, createGuard } from '../../execution/guard/index.ts';
+import type { CapabilityReport, ExecutionGuard, LaneCapability } from '../../execution/guard/index.ts';
+import type { Check } from './check.ts';
+import { fine, warning } from './check.ts';
+
+/** Is there a Python for code and notebooks, and which guards of each lane hold when they are tried here and now? */
+export async function checkLanes(config: Config): Promise<Check[]> {
+  const stateDir = mkdtempSync(join(tmpdir(), 'sidecar-doctor-'));
+  const guard = createGuard({ config, stateDir, clock: systemClock, ids: createIds(systemClock), log: silentLog });
+  try {
+    return await examine(guard);
+  } finally {
+    await guard.stop();
+    rmSync(stateDir, { recursive: true, force: true });
+  }
+}
+
+async function examine(guard: ExecutionGuard): Promise<Check[]> {
+  const python = await guard.python();
+  if (!python.found) return [warning('python', `${python.reason}; code and notebooks are off`, python.fix)];
+  const { version, executable } = python.runtime;
+  return [fine('python', `Python ${version} at ${executable}`), ...describeLanes(await guard.probe({ fresh: true }))];
+}
+
+function describeLanes(report: CapabilityReport): Check[] {
+  return Object.entries(report.lanes).map(([name, lane]) => describeLane(`lane ${name}`, lane));
+}
+
+function describeLane(name: string, lane: LaneCapability): Check {
+  const gaps = GUARD_IDS.filter((id) => lane.guards[id].state !== 'enforced')
+    .map((id) => `${id} ${lane.guards[id].state}${lane.guards[id].reason === null ? '' : ` (${lane.guards[id].reason})`}`);
+  const detail = `${lane.backend}${gaps.length === 0 ? '; every guard enforced' : `; ${gaps.join(', ')}`}`;
+  const fix = GUARD_IDS.map((id) => lane.guards[id].fix).find((command) => command !== null) ?? 'see docs/capabilities.md';
+  if (!lane.available) return warning(name, `refused: ${lane.reason ?? 'its minimum guards are missing'} (${detail})`, fix);
+  return lane.warnings.length === 0 ? fine(name, detail) : warning(name, `${detail}; ${lane.warnings.join('; ')}`, fix);
+}
