@@ -43,9 +43,11 @@ const SWAPPER = `
       unlinkSync(root + '/d');
       renameSync(root + '/real', root + '/d');
     } catch {
-      // A write may make the folder anew in between; then the swap starts over.
-      rmSync(root + '/d', { recursive: true, force: true });
-      mkdirSync(root + '/d', { recursive: true });
+      // A write may make the folder anew in between, also while it is removed; then the swap starts over.
+      try {
+        rmSync(root + '/d', { recursive: true, force: true });
+        mkdirSync(root + '/d', { recursive: true });
+      } catch {}
     }
   }
 `;

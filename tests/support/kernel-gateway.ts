@@ -1,0 +1,68 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { createInterface } from 'node:readline';
+import { createTemporaryFolder } from './temporary-folder.ts';
+
+const READY_MS = 40_000;
+
+/** A real Jupyter Kernel Gateway. */
+export interface KernelGateway extends AsyncDisposable {
+  readonly url: string;
+  readonly port: number;
+  /** Asks its REST interface with its token. */
+  call(method: string, path: string): Promise<{ status: number; body: any }>;
+  /** SIGKILL, and waits until it is gone. */
+  kill(): Promise<void>;
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Starts `jupyter_kernel_gateway` and waits until it says that it is there. */
+export async function startKernelGateway(options: { python: string; token: string; port?: number }): Promise<KernelGateway> {
+  const folder = await createTemporaryFolder('kernel-gateway');
+  const port = options.port ?? await freePort();
+  const args = ['-m', 'kernel_gateway', '--KernelGatewayApp.ip=127.0.0.1', `--KernelGatewayApp.port=${port}`, '--KernelGatewayApp.port_retries=0', '--JupyterWebsocketPersonality.list_kernels=True'];
+  const child = spawn(options.python, args, {
+    cwd: folder.path, stdio: ['ignore', 'ignore', 'pipe'],
+    env: { PATH: process.env['PATH'] ?? '', HOME: folder.path, JUPYTER_RUNTIME_DIR: folder.join('runtime'), KG_AUTH_TOKEN: options.token },
+  });
+  const exited = once(child, 'exit');
+  let said = '';
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`the kernel gateway is not ready: ${said}`)), READY_MS);
+    child.once('exit', (code) => reject(new Error(`the kernel gateway ended with ${code}: ${said}`)));
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      said = `${said}${line}\n`.slice(-8_000);
+      if (!line.includes('is available at')) return;
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+  const url = `http://127.0.0.1:${port}`;
+  const kill = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await exited;
+  };
+  return {
+    url, port, kill,
+    call: async (method, path) => {
+      const response = await fetch(url + path, { method, headers: { authorization: `token ${options.token}` } });
+      const text = await response.text();
+      return { status: response.status, body: text === '' ? null : JSON.parse(text) };
+    },
+    [Symbol.asyncDispose]: async () => {
+      await kill();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
