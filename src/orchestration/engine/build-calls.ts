@@ -13,7 +13,8 @@ const OVERFLOW_SHARE = 0.6;
 /** Builds calls with what is known about the endpoint that will serve them. */
 export function createCallBuilder(deps: Pick<EngineDeps, 'prompts' | 'gateway' | 'ids' | 'redact'>): CallBuilder {
   return (purpose, snapshot, extras = {}) => {
-    const { agent, purpose: kind } = CALL_PLANS[purpose];
+    const { agent: planned, purpose: kind } = CALL_PLANS[purpose];
+    const agent = extras.repair?.kind === 'json' ? extras.repair.agent : planned;
     return buildCall(purpose, snapshot, {
       ...extras, prompts: deps.prompts, redact: deps.redact, newBoundary: () => deps.ids.secret(9),
       window: { tokens: deps.gateway.windowFor(agent, kind), factor: deps.gateway.estimateFactorFor(agent, kind) },
