@@ -1,4 +1,5 @@
 // Builds dist/sidecar: one ESM file and the texts beside it.
+import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,8 +36,10 @@ try {
 async function bundle(): Promise<void> {
   await build({
     absWorkingDir: root,
-    // The disk meter runs in a thread, which wants a file of its own.
-    entryPoints: { main: 'src/main.ts', 'disk-meter-thread': 'src/execution/guard/disk-meter-thread.ts' },
+    // The disk meter runs in a thread and the broker in a process, which want files of their own.
+    entryPoints: {
+      main: 'src/main.ts', 'disk-meter-thread': 'src/execution/guard/disk-meter-thread.ts', 'hosts-broker': 'src/execution/guard/hosts-broker.ts',
+    },
     outdir: out,
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -54,9 +57,13 @@ async function bundle(): Promise<void> {
     banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
   });
   keepOneByte(join(out, 'main.mjs'));
+  cpSync(join(root, 'node_modules', '@anthropic-ai', 'sandbox-runtime', 'vendor', 'seccomp'), join(out, 'vendor', 'seccomp'), {
+    recursive: true, filter: (path) => !path.endsWith('.ts'),
+  });
   for (const folder of ['prompts', 'content', 'web', 'python']) {
     if (existsSync(join(root, folder))) cpSync(join(root, folder), join(out, folder), { recursive: true });
   }
+  compilePython();
   writeFileSync(join(out, 'package.json'), `${JSON.stringify({ name: 'sidecar', version, type: 'module', private: true })}\n`);
 }
 
@@ -65,6 +72,16 @@ async function bundleForDesktop(): Promise<void> {
   const shared = { absWorkingDir: root, bundle: true, format: 'esm', target: 'es2022', legalComments: 'none', logLevel: 'warning', keepNames: true } as const;
   await build({ ...shared, entryPoints: ['src/client/index.ts'], outfile: 'dist/client/index.mjs', platform: 'browser' });
   await build({ ...shared, entryPoints: ['src/supervisor/index.ts'], outfile: 'dist/supervisor/index.mjs', platform: 'node' });
+}
+
+/**
+ * Workers may not write bytecode, and would compile their own modules at every start. Without the checkout's runtime they still do. The
+ * files are not compared with the sources again, because both are made here together.
+ */
+function compilePython(): void {
+  const python = join(root, '.runtime', process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
+  if (!existsSync(python) || !existsSync(join(out, 'python'))) return;
+  spawnSync(python, ['-I', '-m', 'compileall', '-q', '--invalidation-mode', 'unchecked-hash', '-s', out, join(out, 'python')], { stdio: 'inherit' });
 }
 
 /** Escapes the few characters (all in regular expressions) that would make the engine hold the whole file with two bytes a character. */

@@ -23,7 +23,8 @@ export function createClient(server: { url: string; token: string }): { call(met
         resolve({ status: response.statusCode ?? 0, body: JSON.parse(Buffer.concat(parts).toString('utf8') || '{}') as AnswerBody, ms });
       });
     });
-    sent.on('error', reject);
+    // A kept connection that the server closed in the same moment: the request never arrived.
+    sent.on('error', (error) => (sent.reusedSocket && 'code' in error && error.code === 'ECONNRESET' ? resolve(call(method, path, body)) : reject(error)));
     sent.end(text ?? undefined);
   });
   return { call, close: () => agent.destroy() };

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 /** One stall of the event loop: how long, and what the main thread computed meanwhile. `at` is its end in milliseconds since 1970. */
 export interface Stall { at: number; wallMs: number; cpuMs: number }
 
-/** Settings that make a started program note its stalls in a file. */
-export function stallEnvironment(file: string): Record<string, string> {
-  return { NODE_OPTIONS: `--import=${join(import.meta.dirname, 'stall-probe.mjs')}`, BENCH_STALL_FILE: file };
+/** Makes a started program note its stalls in a file. */
+export function stallEnvironment(file: string): { import: string; env: Record<string, string> } {
+  return { import: `--import=${join(import.meta.dirname, 'stall-probe.mjs')}`, env: { BENCH_STALL_FILE: file } };
 }
 
 /** The stalls noted so far. */

@@ -64,13 +64,15 @@ def handled_access(abi):
     return files, (BIND_TCP | CONNECT_TCP) if abi >= 4 else 0, (SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL) if abi >= 6 else 0
 
 
-def restrict_files(read, write, devices):
+def restrict_files(read, write, devices, tcp=False):
     """Only these paths stay usable: `read` and `write` with all below, `devices` as single files. Paths that do not exist are left out."""
     libc = _libc()
     abi = abi_version()
     if abi == 0:
         raise OSError("landlock is not available")
     files, network, scopes = handled_access(abi)
+    if tcp:
+        network = 0  # a filtering proxy decides
     attributes = RulesetAttr(files, network, scopes)
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
     ruleset = _checked(libc.syscall(CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), ctypes.c_uint32(0)), "landlock ruleset")

@@ -1,4 +1,4 @@
-import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { processesIn } from '../support/execution-bench.ts';
@@ -47,10 +47,12 @@ async function consult(id: string) {
   return dataOf(await stream.untilTerminal());
 }
 
-/** What the expert's program printed, as the execution log has it. */
+/** What the expert's programs printed, as the execution log has it. */
 async function printedIn(id: string): Promise<string[]> {
-  const { executions } = (await tutor.sidecar.call('GET', `/api/session/${id}/executions?lane=expert`)).body;
-  return (executions as { stdout: string }[]).map(({ stdout }) => stdout.trim());
+  const path = `/api/session/${id}/executions`;
+  const { executions } = (await tutor.sidecar.call('GET', `${path}?lane=expert`)).body;
+  const details = (executions as { execution_id: string }[]).map(async ({ execution_id: execution }) => await tutor.sidecar.call('GET', `${path}/${execution}`));
+  return (await Promise.all(details)).map(({ body }) => body.stdout.trim());
 }
 
 it('answers ten consultations at once, each from its own files, and leaves nothing behind', async () => {
@@ -65,15 +67,8 @@ it('answers ten consultations at once, each from its own files, and leaves nothi
   const artifacts = ids.map(async (id) => await readdir(join(tutor.sessionsDir, id, 'expert_workspace', 'consultations', 'consult_0001', 'artifacts')));
   expect(await Promise.all(artifacts)).toEqual(ids.map(() => ['means.csv']));
   expect((await tutor.sidecar.call('GET', '/api/diagnostics')).body.children.by_lane.expert).toBe(0);
-  expect(processesIn(join(tutor.sessionsDir, '.lanes'))).toEqual([]);
-  expect(await leftWorkspaces()).toEqual([]);
+  const workspaces = join(tutor.sessionsDir, '.lanes', 'experts');
+  expect(processesIn(workspaces)).toEqual([]);
+  expect(await readdir(workspaces, { recursive: true })).toEqual([]);
   expect(tutor.provider.failures).toEqual([]);
 }, 2 * BOUND_MS);
-
-/** Consultations whose workspace still stands; run folders of the lane count as well. */
-async function leftWorkspaces(): Promise<string[]> {
-  const lanes = join(tutor.sessionsDir, '.lanes');
-  await access(lanes);
-  const found = await Promise.all(['experts', 'runs'].map(async (name) => await readdir(join(lanes, name), { recursive: true }).catch(() => [])));
-  return found.flat();
-}

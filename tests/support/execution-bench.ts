@@ -3,7 +3,7 @@ import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createIds, silentLog, systemClock } from '../../src/config/index.ts';
-import type { Clock } from '../../src/config/index.ts';
+import type { Clock, LaneNetwork } from '../../src/config/index.ts';
 import { RunRequestSchema } from '../../src/contracts/index.ts';
 import type { RunAnswer } from '../../src/contracts/index.ts';
 import { createGuard, removeTree } from '../../src/execution/guard/index.ts';
@@ -38,7 +38,7 @@ export interface ExecutionBench extends AsyncDisposable {
   leftovers(): Promise<{ children: number; runFolders: string[]; processes: string[] }>;
 }
 
-export interface BenchOptions { poolMb?: number; clock?: Clock; preload?: 'auto' | string[]; language?: string; bwrap?: string }
+export interface BenchOptions { poolMb?: number; clock?: Clock; preload?: 'auto' | string[]; language?: string; bwrap?: string; hosts?: string[] }
 
 /** Opens a bench; `.runtime/` or SIDECAR_PYTHON must hold a Python with the packages. */
 export async function openExecutionBench(options: BenchOptions = {}): Promise<ExecutionBench> {
@@ -49,7 +49,7 @@ export async function openExecutionBench(options: BenchOptions = {}): Promise<Ex
   await mkdir(stateDir);
   const store = await openStore({ dir: folder.path, clock: systemClock, log: silentLog });
   const execution = {
-    bwrap: options.bwrap ?? null, laneNetwork: { mode: 'off' as const }, preload: options.preload ?? ('auto' as const), poolMb: options.poolMb ?? 0,
+    bwrap: options.bwrap ?? null, laneNetwork: networkOf(options.hosts), preload: options.preload ?? ('auto' as const), poolMb: options.poolMb ?? 0,
     kernelGateway: null,
   };
   const config = {
@@ -95,6 +95,10 @@ export async function openExecutionBench(options: BenchOptions = {}): Promise<Ex
       await folder[Symbol.asyncDispose]();
     },
   };
+}
+
+function networkOf(hosts: string[] | undefined): LaneNetwork {
+  return hosts === undefined ? { mode: 'off' } : { mode: 'hosts', hosts: hosts.map((host) => ({ host, port: null })) };
 }
 
 /** Processes whose working folder or arguments lie below a folder; a sandboxed one shows its run folder in the arguments of its wrapper. */

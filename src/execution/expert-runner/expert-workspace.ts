@@ -15,12 +15,12 @@ const MAX_OUTPUT_FILES = 32;
 /** Every input has this time, so that the same files give the same answers. */
 const FIXED_TIME = new Date('2020-01-01T00:00:00Z');
 
-/** Makes the workspace of a consultation anew. Its path is made from the ids alone. */
+/** Makes the workspace of a consultation anew. Its path is made from the ids alone, in one folder, so that nothing is left when it goes. */
 export async function openExpertWorkspace(workDir: string, request: ExpertWorkspaceRequest): Promise<ExpertWorkspace> {
   const { sessionId, consultationId } = request;
   invariant(SESSION_ID_PATTERN.test(sessionId) && CONSULTATION_ID_PATTERN.test(consultationId), 'ids of a consultation are well-formed');
   checkInputs(request.inputs);
-  const folder = join(workDir, sessionId, consultationId);
+  const folder = join(workDir, `${sessionId}.${consultationId}`);
   await removeTree(folder);
   await mkdir(join(folder, 'inputs'), { recursive: true, mode: 0o700 });
   await mkdir(join(folder, 'out'), { mode: 0o700 });

@@ -25,10 +25,10 @@ const ReportSchema = z.object({
 const FileSchema = z.object({ key: z.string(), report: ReportSchema });
 
 /** What a verdict depends on, hashed. */
-export function capabilityKey(facts: { machine: MachineFacts; runtime: PythonRuntime; bootId: string; cgroups: string }): string {
+export function capabilityKey(facts: { machine: MachineFacts; runtime: PythonRuntime; bootId: string; cgroups: string; hosts: readonly string[] }): string {
   const { machine, runtime } = facts;
   const interpreter = [runtime.executable, runtime.version, statSync(runtime.executable).mtimeMs];
-  const parts = [POLICY_VERSION, machine.platform, machine.arch, machine.osRelease, facts.bootId, interpreter, machine.bwrap, facts.cgroups];
+  const parts = [POLICY_VERSION, machine.platform, machine.arch, machine.osRelease, facts.bootId, interpreter, machine.bwrap, facts.cgroups, facts.hosts];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 

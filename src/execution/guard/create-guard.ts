@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SidecarError, type Lane } from '../../contracts/index.ts';
 import { ChildrenLedger } from './children-ledger.ts';
@@ -10,6 +10,7 @@ import {
   GUARD_IDS, type CapabilityReport, type ExecutionGuard, type GuardDependencies, type GuardedChild, type GuardId, type GuardState,
   type PythonSearch, type SpawnRequest,
 } from './guard-contract.ts';
+import { allowedDomains } from './hosts-policy.ts';
 import { inspectMachine, type MachineFacts } from './machine.ts';
 import { probeCapabilities } from './probe-capabilities.ts';
 import { processIdentity } from './process-identity.ts';
@@ -119,7 +120,7 @@ class Guard implements ExecutionGuard {
     const swept = await sweepLeftovers({ ledger, identity, stateDir, sweepGroups: () => maker?.sweep() ?? 0 });
     const parts: StarterParts = {
       stateDir, sidecarRt: join(config.programDir, 'python', 'sidecar_rt'), machine, cgroups: maker, ledger, identity,
-      diskMeter: createDiskMeter(log), clock, ids, log,
+      diskMeter: createDiskMeter(log), hosts: this.#hosts(), clock, ids, log,
     };
     return { parts, machine, cgroups, search, swept };
   }
@@ -129,10 +130,18 @@ class Guard implements ExecutionGuard {
     this.#refuseWhenStopped();
     this.#report = await probeCapabilities({
       stateDir: parts.stateDir, homeDir: this.#dependencies.config.homeDir, machine, cgroups, search, clock: parts.clock, ids: parts.ids,
-      log: parts.log, bootId: parts.identity.bootId(), isFresh, wantsHosts: this.#dependencies.config.execution.laneNetwork.mode === 'hosts',
+      log: parts.log, bootId: parts.identity.bootId(), isFresh, hosts: parts.hosts.allowedDomains,
       spawn: async (order) => await this.#adopt(await startChild(parts, order)),
     });
     return this.#report;
+  }
+
+  /** Nothing of ours is readable behind the list of hosts, and nothing of the user. */
+  #hosts(): StarterParts['hosts'] {
+    const { config, stateDir } = this.#dependencies;
+    const { laneNetwork } = config.execution;
+    const folders = [config.homeDir, stateDir, '/home', '/root', '/mnt', '/media', '/run/user'].filter((path) => existsSync(path));
+    return { allowedDomains: laneNetwork.mode === 'hosts' ? allowedDomains(laneNetwork.hosts) : [], denyRead: folders };
   }
 
   async #adopt(child: GuardedChild): Promise<GuardedChild> {

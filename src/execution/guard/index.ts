@@ -6,7 +6,7 @@ export {
 } from './guard-contract.ts';
 export { createGuard } from './create-guard.ts';
 export { laneLimits, laneCaps, type Machine } from './lane-limits.ts';
-export { explainStartFailure, signalOf, type StartFailure } from './start-failure.ts';
+export { explainStartFailure, signalOf, wasBrokerLost, type StartFailure } from './start-failure.ts';
 export { summarizeLane } from './lane-summary.ts';
 export { createDeadline, type Deadline } from './deadline.ts';
 export { removeTree } from './remove-tree.ts';

@@ -76,6 +76,7 @@ function judgeMemory({ test, cgroup, platform }: JudgeFacts, group: string | nul
 
 function judgeProcesses({ test, cgroup, lane, hasSeccomp, platform, backend }: JudgeFacts, group: string | null): Guard {
   const { forks } = test.answer;
+  if (backend === 'srt') return { ...degraded('processes', group ?? 'launcher', 'the network broker is counted with them'), fix: null, tested: 'not_testable' };
   if (platform === 'win32') return { ...degraded('processes', 'ACTIVE_PROCESS', 'counts processes, not threads'), tested: 'not_testable' };
   if (lane === 'expert' && backend === 'seatbelt') return forks <= 0 ? enforced('seatbelt') : absent('processes', 'seatbelt', 'a process could be started');
   if (lane === 'expert' && hasSeccomp) return forks <= 0 ? enforced('seccomp') : absent('processes', 'seccomp', 'a process could be started');

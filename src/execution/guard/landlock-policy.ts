@@ -1,7 +1,7 @@
 import type { ChildPaths } from './guard-contract.ts';
 
 /** What a program gives itself through Landlock and seccomp when there is no bwrap. */
-export interface LandlockPolicy { read: string[]; write: string[]; devices: string[]; seccomp: string | null }
+export interface LandlockPolicy { read: string[]; write: string[]; devices: string[]; seccomp: string | null; tcp?: true }
 
 /** Folders of one child for the policy; all real paths. */
 export interface LandlockFacts {
@@ -11,6 +11,8 @@ export interface LandlockFacts {
   sidecarRt: string;
   packages: string | null;
   seccomp: Buffer | null;
+  /** True behind a filtering proxy in a network namespace of its own. */
+  allowsTcp?: boolean;
 }
 
 const SYSTEM = [
@@ -24,10 +26,13 @@ export function landlockPolicy(facts: LandlockFacts): LandlockPolicy {
   const { paths } = facts;
   const isExpert = facts.lane === 'expert';
   const readable = [...SYSTEM, ...facts.runtimeRoots, facts.sidecarRt, ...(facts.packages === null ? [] : [facts.packages])];
+  // Only who can reach a host can install something.
+  const installed = facts.allowsTcp === true && facts.packages !== null ? [facts.packages] : [];
   return {
     read: isExpert ? [...readable, `${paths.workspace}/inputs`] : readable,
-    write: isExpert ? [`${paths.workspace}/out`, paths.runFolder] : [paths.workspace, paths.home, paths.runFolder],
+    write: isExpert ? [`${paths.workspace}/out`, paths.runFolder] : [paths.workspace, paths.home, paths.runFolder, ...installed],
     devices: ['/dev/null'],
     seccomp: facts.seccomp === null ? null : facts.seccomp.toString('base64'),
+    ...(facts.allowsTcp === true ? { tcp: true as const } : {}),
   };
 }

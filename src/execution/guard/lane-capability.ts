@@ -28,7 +28,7 @@ export function describeLane(lane: Lane, backend: Backend, guards: Record<GuardI
   const missing = missingMinimum(lane, guards);
   const gaps = GUARD_IDS.filter((id) => guards[id].state !== 'enforced' && id !== 'disk');
   return {
-    available: missing.length === 0, reason: missing.length === 0 ? null : `missing guards: ${missing.join(', ')}`, backend, network: 'off', guards,
+    available: missing.length === 0, reason: missing.length === 0 ? null : `missing guards: ${missing.join(', ')}`, backend, network: backend === 'srt' ? 'hosts' : 'off', guards,
     minimum: lane === 'expert' ? [...EXPERT_ENFORCED, ...EXPERT_DEGRADED] : [...LEARNER_ENFORCED, ...LEARNER_DEGRADED],
     warnings: gaps.map((id) => `${GAPS[id]}${guards[id].fix === null ? '' : `; to close: ${guards[id].fix}`}`),
   };

@@ -6,6 +6,7 @@ import { capabilityKey, POLICY_VERSION, readCapabilities, writeCapabilities } fr
 import type { CgroupMaker } from './cgroup.ts';
 import { buildEnvironment } from './environment.ts';
 import type { Backend, CapabilityReport, GuardedChild, GuardId, GuardState, LaneCapability, PythonRuntime, PythonSearch } from './guard-contract.ts';
+import { addressesIn, HOSTS_FIX, missingTools, PROXY_NAMES } from './hosts-policy.ts';
 import { judgeGuards } from './judge-guards.ts';
 import { describeLane, unavailableLane } from './lane-capability.ts';
 import { laneLimits } from './lane-limits.ts';
@@ -22,8 +23,8 @@ export interface ProbeParts {
   search: PythonSearch;
   bootId: string;
   isFresh: boolean;
-  /** True when the operator asked for a list of hosts, which needs a filter that is not there. */
-  wantsHosts: boolean;
+  /** The operator's list of hosts; empty = the network stays off. */
+  hosts: readonly string[];
   clock: Clock;
   ids: Ids;
   log: Log;
@@ -40,23 +41,46 @@ export async function probeCapabilities(parts: ProbeParts): Promise<CapabilityRe
   const { search } = parts;
   if (!search.found) return report(parts, parts.clock.monotonicMs(), (lane) => unavailableLane(lane, search.reason));
   const file = join(parts.stateDir, 'capabilities.json');
+  const missing = parts.hosts.length === 0 ? [] : missingTools();
   const cgroups = 'missing' in parts.cgroups ? parts.cgroups.missing : `v${parts.cgroups.version}`;
-  const key = capabilityKey({ machine: parts.machine, runtime: search.runtime, bootId: parts.bootId, cgroups });
+  const key = capabilityKey({ machine: parts.machine, runtime: search.runtime, bootId: parts.bootId, cgroups, hosts: [...parts.hosts, ...missing] });
   const known = parts.isFresh ? null : readCapabilities(file, key);
-  if (known !== null) return withNetworkWarning(known, parts.wantsHosts);
+  if (known !== null) return known;
   const start = parts.clock.monotonicMs();
-  const [expert, user] = await Promise.all([testLane(parts, 'expert', search.runtime), testLane(parts, 'user', search.runtime)]);
+  const [expert, off] = await Promise.all([testLane(parts, 'expert', search.runtime), testLane(parts, 'user', search.runtime)]);
+  const user = parts.hosts.length === 0 ? off : await testHosts(parts, { runtime: search.runtime, missing, off });
   // The notebook lane runs in the user lane's guards.
   const made = report(parts, start, (lane) => (lane === 'expert' ? expert : user));
   writeCapabilities(file, key, made);
-  return withNetworkWarning(made, parts.wantsHosts);
+  return made;
 }
 
-/** Code gets less than was asked for, never more; the lanes say so. */
-function withNetworkWarning(made: CapabilityReport, wantsHosts: boolean): CapabilityReport {
-  if (!wantsHosts) return made;
-  const warn = (lane: LaneCapability): LaneCapability => ({ ...lane, warnings: [HOSTS_MISSING, ...lane.warnings] });
-  return { ...made, lanes: { ...made.lanes, user: warn(made.lanes.user), notebook: warn(made.lanes.notebook) } };
+/** The lane with its list of hosts, or as it is without: code gets less than was asked for, never more, and the lane says so. */
+async function testHosts(parts: ProbeParts, how: { runtime: PythonRuntime; missing: readonly string[]; off: LaneCapability }): Promise<LaneCapability> {
+  if (parts.machine.platform !== 'linux') return withoutHosts(how.off, 'not on this system', null);
+  const [address] = addressesIn(parts.hosts);
+  if (address !== undefined) return withoutHosts(how.off, `${address} is no name of another host`, null);
+  if (how.missing.length > 0) return withoutHosts(how.off, `${how.missing.join(' and ')} missing`, HOSTS_FIX);
+  if ('missing' in parts.machine.bwrap) return withoutHosts(how.off, parts.machine.bwrap.missing, 'apt-get install bubblewrap');
+  let problem = '';
+  for (let tries = 0; tries < 2; tries += 1) {
+    try {
+      const tested = await testBackend(parts, { lane: 'user', backend: 'srt', runtime: how.runtime });
+      const holds = (['network', 'files_write', 'files_read', 'kill_tree'] as const).every((id) => tested.guards[id].state === 'enforced');
+      if (tested.available && holds) return tested;
+      problem = tested.reason ?? 'the filter did not pass its self-test';
+    } catch (error) {
+      problem = (error instanceof Error ? error.message : 'it did not start').slice(0, 300);
+    }
+    parts.log.warn({ problem }, 'the filter for a list of hosts did not pass its self-test');
+  }
+  return withoutHosts(how.off, problem, HOSTS_FIX);
+}
+
+function withoutHosts(off: LaneCapability, problem: string, fix: string | null): LaneCapability {
+  const reason = `${HOSTS_MISSING} (${problem})`;
+  const guards = { ...off.guards, network: { ...off.guards.network, state: 'degraded' as const, reason, fix } };
+  return { ...off, guards, warnings: [`${reason}${fix === null ? '' : `; to close: ${fix}`}`, ...off.warnings] };
 }
 
 /** Backends of a system, the strongest first. */
@@ -96,8 +120,8 @@ async function testBackend(parts: ProbeParts, how: { lane: Lane; backend: Backen
     // Nothing is claimed for a child of the test itself.
     const guards = {} as Record<GuardId, GuardState>;
     const group = 'missing' in cgroups ? null : cgroups;
-    const hasSeccomp = machine.arch === 'x64' && (backend === 'bwrap' || backend === 'landlock');
-    const refusesForks = group?.controllers.processes === true || (lane === 'expert' && hasSeccomp);
+    const hasSeccomp = machine.arch === 'x64' && (backend === 'bwrap' || backend === 'landlock' || backend === 'srt');
+    const refusesForks = backend === 'srt' || group?.controllers.processes === true || (lane === 'expert' && hasSeccomp);
     const test = await runSelfTest({
       refusesForks,
       folder, homeDir: parts.homeDir, limits: laneLimits(lane, machine), ids: parts.ids,
@@ -105,17 +129,17 @@ async function testBackend(parts: ProbeParts, how: { lane: Lane; backend: Backen
     }, lane);
     return describeLane(lane, backend, judgeGuards({
       platform: machine.platform, lane, backend, test, hasSeccomp,
-      cgroup: group === null ? null : { version: group.version, ...group.controllers }, environmentNames: environmentNames(lane, machine),
+      cgroup: group === null ? null : { version: group.version, ...group.controllers }, environmentNames: environmentNames(lane, machine, backend),
     }));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function environmentNames(lane: Lane, machine: MachineFacts): Set<string> {
+function environmentNames(lane: Lane, machine: MachineFacts, backend: Backend): Set<string> {
   const paths = { workspace: '/', runFolder: '/', home: '/', temporary: '/' };
   const facts = { lane, platform: machine.platform, paths, binFolder: '/', matplotlibBackend: '', timeZone: '', cpuCount: 1 };
-  return new Set([...Object.keys(buildEnvironment(facts)), ...ADDED_NAMES]);
+  return new Set([...Object.keys(buildEnvironment(facts)), ...ADDED_NAMES, ...(backend === 'srt' ? PROXY_NAMES : [])]);
 }
 
 function withProblems(lane: LaneCapability, problems: readonly string[]): LaneCapability {

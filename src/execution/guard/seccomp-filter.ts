@@ -8,6 +8,8 @@ const ENOSYS = 38;
 const AUDIT_ARCH_X86_64 = 0xc000_003e;
 const X32_BIT = 0x4000_0000;
 const AF_UNIX = 1;
+const AF_INET = 2;
+const AF_INET6 = 10;
 const TIOCSTI = 0x5412;
 const TIOCLINUX = 0x541c;
 const CLONE_THREAD = 0x0001_0000;
@@ -35,6 +37,8 @@ export interface FilterOptions {
   forbidFork: boolean;
   /** Without a network namespace a Unix socket could reach services of the host, so there is none (socket pairs still work). */
   forbidUnixSockets: boolean;
+  /** In a network namespace with nothing but a filtering proxy. */
+  allowInternet?: boolean;
 }
 
 /** The filter for x64. Wrong architecture ends the process; the rest of what is refused answers with an error number. */
@@ -51,6 +55,7 @@ export function buildSeccompFilter(options: FilterOptions): BpfInstruction[] {
   program.ret(ALLOW);
   program.label('socket');
   if (!options.forbidUnixSockets) program.load(DATA.firstArgument).whenEqual(AF_UNIX, 'allow');
+  if (options.allowInternet === true) program.load(DATA.firstArgument).whenEqual(AF_INET, 'allow').whenEqual(AF_INET6, 'allow');
   program.ret(ERRNO | EPERM);
   program.label('ioctl').load(DATA.secondArgument).whenEqual(TIOCSTI, 'refuse').whenEqual(TIOCLINUX, 'refuse');
   program.label('allow').ret(ALLOW);

@@ -6,6 +6,7 @@ import { bwrapArguments, GUEST, type TemporarySpace } from './bwrap-arguments.ts
 import { JOINER, type ChildCgroup } from './cgroup.ts';
 import { buildEnvironment } from './environment.ts';
 import type { Backend, ChildPaths, LaneLimits, ProgramSpec, PythonRuntime, WorkspaceSpec } from './guard-contract.ts';
+import { brokerFile, seccompHelper, type HostsPolicy } from './hosts-policy.ts';
 import { landlockPolicy } from './landlock-policy.ts';
 import type { MachineFacts } from './machine.ts';
 import { seatbeltCommand, seatbeltPlan } from './seatbelt-profile.ts';
@@ -24,6 +25,8 @@ export interface PlanFacts {
   runtime: PythonRuntime;
   sidecarRt: string;
   cgroup: ChildCgroup | null;
+  /** Where backend `srt` lets a child go, and what it must not read. */
+  hosts?: { allowedDomains: readonly string[]; denyRead: readonly string[] };
 }
 
 /** A command with its surroundings; nothing has been started. */
@@ -40,6 +43,8 @@ export interface SpawnPlan {
   policy: object;
   /** What the launcher on Windows reads. */
   launch: object | null;
+  /** What the broker of backend `srt` reads. */
+  broker: HostsPolicy | null;
 }
 
 const PASSWD = 'sandbox:x:65534:65534:sandbox:/home/sandbox:/usr/sbin/nologin\n';
@@ -67,15 +72,29 @@ export function planSpawn(facts: PlanFacts): SpawnPlan {
       lane: facts.lane, backend: facts.backend, workspace: guest.workspace, run_folder: guest.runFolder, home: guest.home,
       temporary: guest.temporary, packages: packagesOf(facts, isBwrap), limits: facts.limits,
       limit_processes: isBwrap, low_integrity: facts.backend === 'low_integrity',
-      landlock: facts.backend === 'landlock' ? landlockPolicy({
+      landlock: facts.backend === 'landlock' || facts.backend === 'srt' ? landlockPolicy({
         lane: facts.lane, paths: host, runtimeRoots: facts.runtime.roots, sidecarRt: facts.sidecarRt, packages: facts.workspace.packages,
-        seccomp: filter,
+        seccomp: filter, allowsTcp: facts.backend === 'srt',
       }) : null,
     },
     launch: facts.machine.platform === 'win32' ? windowsPlan({ ...facts, paths: host, environment }) : null,
+    broker: facts.backend === 'srt' ? brokerPolicy(facts, { host, environment, python }) : null,
   };
 }
 
+/** What the outer walls of a child with a list of hosts are; the inner ones are those of backend `landlock`. */
+function brokerPolicy(facts: PlanFacts, made: { host: ChildPaths; environment: Record<string, string>; python: string[] }): HostsPolicy {
+  const { host } = made;
+  const packages = facts.workspace.packages === null ? [] : [facts.workspace.packages];
+  const helper = seccompHelper(facts.machine.arch);
+  if ('missing' in facts.machine.bwrap) throw new Error(facts.machine.bwrap.missing);
+  return {
+    allowed_domains: [...facts.hosts?.allowedDomains ?? []], deny_read: [...facts.hosts?.denyRead ?? []],
+    allow_read: [...facts.runtime.roots, facts.sidecarRt, dirname(helper ?? brokerFile())],
+    allow_write: [host.workspace, host.home, host.runFolder, ...packages], seccomp_helper: helper, bwrap: facts.machine.bwrap.path, cwd: host.workspace,
+    temporary: host.temporary, environment: { ...made.environment, ...(packages[0] === undefined ? {} : { PIP_TARGET: packages[0] }) }, command: made.python,
+  };
+}
 
 function joiner(cgroup: ChildCgroup | null): string[] {
   return cgroup === null ? [] : ['/bin/sh', '-c', JOINER, 'sh', ...cgroup.joinFiles, '--'];
@@ -96,6 +115,7 @@ function sandboxed(facts: PlanFacts, environment: Record<string, string>, python
     });
     return seatbeltCommand(plan, python);
   }
+  if (facts.backend === 'srt') return [process.execPath, brokerFile(), join(facts.runFolder, 'broker.json')];
   if (facts.backend !== 'bwrap') return python;
   if ('missing' in machine.bwrap) throw new Error(machine.bwrap.missing);
   return [machine.bwrap.path, ...bwrapArguments({
@@ -114,7 +134,7 @@ function temporarySpace(facts: PlanFacts): TemporarySpace {
 
 function seccompFilter(facts: PlanFacts): Buffer | null {
   if (facts.machine.platform !== 'linux' || facts.machine.arch !== 'x64') return null;
-  return encodeBpf(buildSeccompFilter({ forbidFork: facts.lane === 'expert', forbidUnixSockets: facts.backend !== 'bwrap' }));
+  return encodeBpf(buildSeccompFilter({ forbidFork: facts.lane === 'expert', forbidUnixSockets: facts.backend !== 'bwrap', allowInternet: facts.backend === 'srt' }));
 }
 
 function hostPaths(facts: PlanFacts): ChildPaths {

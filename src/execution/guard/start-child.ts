@@ -13,6 +13,7 @@ import { seedFontCache } from './font-cache.ts';
 import { GuardedProcess, type ChildMeters } from './guarded-process.ts';
 import { laneCaps, laneLimits } from './lane-limits.ts';
 import { openLauncherLink, type LauncherLink, type LauncherMessage } from './launcher-link.ts';
+import { BROKER_SHARE } from './hosts-policy.ts';
 import type { MachineFacts } from './machine.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import { removeTree } from './remove-tree.ts';
@@ -29,6 +30,8 @@ export interface StarterParts {
   ledger: ChildrenLedger;
   identity: ProcessIdentity;
   diskMeter: DiskMeter;
+  /** The operator's list of hosts, for backend `srt`. */
+  hosts: { allowedDomains: readonly string[]; denyRead: readonly string[] };
   clock: Clock;
   ids: Ids;
   log: Log;
@@ -48,6 +51,12 @@ function groupLimits(limits: LaneLimits, hasLauncher: boolean): { memoryBytes: n
   return { memoryBytes: limits.memoryBytes, threads: limits.threads + (hasLauncher ? 1 : 2) };
 }
 
+/** The broker and its relays are counted too, so that what is left for the program is what it was promised. */
+function withBroker(limits: LaneLimits, backend: Backend): LaneLimits {
+  if (backend !== 'srt') return limits;
+  return { ...limits, memoryBytes: limits.memoryBytes + BROKER_SHARE.memoryBytes, threads: limits.threads + BROKER_SHARE.threads };
+}
+
 /** Starts a child under a backend. What was made for it is removed again when the start fails. */
 export async function startChild(parts: StarterParts, order: StartOrder): Promise<GuardedProcess> {
   if (!existsSync(order.runtime.executable)) throw new GuardUnavailable('python_unavailable', 'the Python of the last test is gone');
@@ -58,14 +67,15 @@ export async function startChild(parts: StarterParts, order: StartOrder): Promis
   let cgroup: ChildCgroup | null = null;
   try {
     cgroup = parts.cgroups?.create(id) ?? null;
-    cgroup?.setLimits(groupLimits(limits, order.backend !== 'bwrap'));
+    cgroup?.setLimits(groupLimits(withBroker(limits, order.backend), order.backend !== 'bwrap'));
     const plan = planSpawn({
       backend: order.backend, lane: order.request.lane, program: order.request.program, workspace, runFolder, limits,
-      machine: parts.machine, runtime: order.runtime, sidecarRt: parts.sidecarRt, cgroup,
+      machine: parts.machine, runtime: order.runtime, sidecarRt: parts.sidecarRt, cgroup, hosts: parts.hosts,
     });
     seedFontCache(parts.stateDir, join(order.request.lane === 'expert' ? runFolder : plan.host.home, '.matplotlib'));
     writePolicy(runFolder, plan.policy);
     if (plan.launch !== null) writeFileSync(join(runFolder, 'launch.json'), JSON.stringify(plan.launch), { mode: 0o600 });
+    if (plan.broker !== null) writeFileSync(join(runFolder, 'broker.json'), JSON.stringify(plan.broker), { mode: 0o600 });
     const process = await spawnPlan(plan, runFolder);
     return watch(parts, order, { id, plan, process, cgroup, limits, runFolder });
   } catch (error) {
@@ -94,10 +104,10 @@ function watch(parts: StarterParts, order: StartOrder, started: Started): Guarde
     });
   const meters: ChildMeters = {
     arm: (limits) => {
-      cgroup?.setLimits(groupLimits(limits, plan.hasLauncher));
+      cgroup?.setLimits(groupLimits(withBroker(limits, order.backend), plan.hasLauncher));
       usage?.arm(limits);
-      groupUsage?.arm(limits);
-      launcher?.link.arm(limits);
+      groupUsage?.arm(withBroker(limits, order.backend));
+      launcher?.link.arm(withBroker(limits, order.backend));
       parts.diskMeter.watch(id, diskGroups({ lane: order.request.lane, paths: plan.host, limits }), onHit);
     },
     finish: () => {
@@ -180,7 +190,7 @@ function openInput(path: string, text: Buffer): number {
 }
 
 function realFolders(workspace: SpawnRequest['workspace']): SpawnRequest['workspace'] {
-  if (workspace.home !== null) mkdirSync(workspace.home, { recursive: true, mode: 0o700 });
+  for (const path of [workspace.home, workspace.packages]) if (path !== null) mkdirSync(path, { recursive: true, mode: 0o700 });
   const real = (path: string | null): string | null => (path === null ? null : realpathSync(path));
   return { ...workspace, folder: realpathSync(workspace.folder), home: real(workspace.home), packages: real(workspace.packages) };
 }

@@ -21,8 +21,13 @@ export function explainStartFailure(exit: ExitFacts, stderr: string): StartFailu
 /** The signal that ended the program itself, also when bwrap reports it as 128 + n. Only without a trailer. */
 export function signalOf(exit: ExitFacts, backend: Backend): NodeJS.Signals | null {
   if (exit.signal !== null) return exit.signal;
-  if (backend !== 'bwrap' || exit.code === null || exit.code <= 128) return null;
+  if ((backend !== 'bwrap' && backend !== 'srt') || exit.code === null || exit.code <= 128) return null;
   const number = exit.code - 128;
   // The names of os.constants.signals are the signals of this system.
   return (Object.keys(constants.signals) as NodeJS.Signals[]).find((name) => constants.signals[name] === number) ?? null;
+}
+
+/** True when the broker of a list of hosts was ended: a program's own signal reaches us as a number, one to the main process hit the broker. */
+export function wasBrokerLost(exit: ExitFacts, backend: Backend): boolean {
+  return backend === 'srt' && exit.signal !== null && exit.limit === null && !exit.killed;
 }

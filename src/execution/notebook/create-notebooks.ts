@@ -9,6 +9,7 @@ import { createMessageMaker } from './connection/new-message.ts';
 import type { MessageMaker } from './connection/new-message.ts';
 import { startError } from './connection/pipe-connection.ts';
 import { checkNotebookCell, storeCellOutputs } from './files/store-outputs.ts';
+import { REMOTE_GUARDS } from './gateway/gateway-connection.ts';
 import { askKernel, askOrRefuse } from './kernels/ask-kernel.ts';
 import { createJupyterKernels } from './kernels/create-jupyter-kernels.ts';
 import type { JupyterKernels } from './kernels/jupyter-kernels.ts';
@@ -229,6 +230,7 @@ class SessionNotebooks implements Notebooks {
   }
 
   #guardsOfLane(): unknown {
+    if (this.#deps.config.execution.kernelGateway !== null) return REMOTE_GUARDS;
     const guards = this.#deps.guard.report()?.lanes.notebook.guards;
     return guards === undefined ? {} : Object.fromEntries(Object.entries(guards).map(([name, guard]) => [name, guard.state]));
   }

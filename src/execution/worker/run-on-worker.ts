@@ -21,7 +21,8 @@ export async function runOnWorker(
   const { pool } = tools;
   try {
     const first = await attempt(tools, run);
-    const isReplaced = first.report.reason === 'worker_lost' && !run.hooks.signal.aborted;
+    // What has begun is never run twice.
+    const isReplaced = first.report.reason === 'worker_lost' && first.report.hasBegun !== true && !run.hooks.signal.aborted;
     return isReplaced ? await attempt(tools, run) : first;
   } catch (error) {
     return { report: explain(error, run), start: null };

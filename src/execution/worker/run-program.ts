@@ -1,5 +1,5 @@
 import type { Clock, Ids } from '../../config/index.ts';
-import { createDeadline, signalOf } from '../guard/index.ts';
+import { createDeadline, signalOf, wasBrokerLost } from '../guard/index.ts';
 import type { ExitFacts } from '../guard/index.ts';
 import { OutputMeter } from './output-meter.ts';
 import { describeEnd, describeNoStart } from './describe-end.ts';
@@ -41,6 +41,9 @@ export async function runProgram(tools: RunTools, worker: ReadyWorker, { job, ho
     await Promise.all([bounded(meter.ended, DRAIN_MS), bounded(child.gone, GONE_MS)]);
     hooks.onStep('gone');
     if (stop.reason() === null && sent?.isRefused() === true) return { ...describeNoStart('worker_lost', { detail: '', language: hooks.language }), durationMs };
+    if (stop.reason() === null && wasBrokerLost(exit, child.backend)) {
+      return { ...describeNoStart('worker_lost', { detail: '', language: hooks.language }), durationMs, hasBegun: true };
+    }
     return describeEnd({ worker, job, meter, durationMs, hooks, exit, facts: endFacts(worker, exit, stop.reason()) });
   } finally {
     stop.end();

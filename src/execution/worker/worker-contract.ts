@@ -51,6 +51,8 @@ export type StepName = 'queued' | 'claimed' | 'started' | 'interrupt' | 'kill' |
 
 /** The end of a run: host facts first, the worker's words only where they agree with them. */
 export interface RunReport {
+  /** The program was running when its worker was lost. */
+  hasBegun?: boolean;
   reason: Reason;
   outcome: Outcome;
   success: boolean;

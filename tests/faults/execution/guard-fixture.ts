@@ -46,7 +46,7 @@ export interface Running { child: GuardedChild; workspace: string; output: { std
 export interface Finished { exit: ExitFacts; kill: KillFacts; stdout: string; stderr: string; workspace: string; child: GuardedChild }
 
 /** A guard with its own state, home and program folder. */
-export function openFixture(variant: Variant, options: { stateDir?: string } = {}): Fixture {
+export function openFixture(variant: Variant, options: { stateDir?: string; hosts?: string[] } = {}): Fixture {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'sidecar-guard-')));
   const stateDir = options.stateDir ?? join(root, 'state');
   const homeDir = join(root, 'user-home');
@@ -57,7 +57,8 @@ export function openFixture(variant: Variant, options: { stateDir?: string } = {
     config: {
       programDir, homeDir, python: { runtimeRoot: null, python: join(checkout, '.runtime', 'bin', 'python'), launchPython: null },
       execution: {
-        bwrap: variant.startsWith('bwrap') ? null : '/nonexistent', laneNetwork: { mode: 'off' }, preload: [], poolMb: 0, kernelGateway: null,
+        bwrap: variant.startsWith('bwrap') ? null : '/nonexistent', preload: [], poolMb: 0, kernelGateway: null,
+        laneNetwork: options.hosts === undefined ? { mode: 'off' } : { mode: 'hosts', hosts: options.hosts.map((host) => ({ host, port: null })) },
       },
     },
     stateDir, clock: systemClock, ids: createIds(systemClock), log: silentLog, useCgroups: !variant.includes('without cgroups'),

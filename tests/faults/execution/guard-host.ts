@@ -1,9 +1,9 @@
 // A host of its own, to be killed: starts children as told and says their pids, one JSON line each.
 import { openFixture, type Variant } from './guard-fixture.ts';
 
-const [variant = 'landlock', stateDir = '', mode = 'running'] = process.argv.slice(2);
+const [variant = 'landlock', stateDir = '', mode = 'running', hosts = ''] = process.argv.slice(2);
 // The test that starts this passes one of the variants.
-const fixture = openFixture(variant as Variant, { stateDir });
+const fixture = openFixture(variant as Variant, { stateDir, ...(hosts === '' ? {} : { hosts: hosts.split(',') }) });
 await fixture.guard.probe();
 process.stdout.write(`${JSON.stringify({ root: fixture.root })}\n`);
 if (mode === 'running') {

@@ -17,6 +17,7 @@ const MESSAGE_BYTES = 64 * 1024 * 1024;
 const ASK_EVERY_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 const GIVE_UP_MS = 120_000;
+const LOOK_EVERY_MS = 3_000;
 
 export interface GatewayKernelOptions {
   client: GatewayClient;
@@ -59,6 +60,7 @@ export class GatewayConnection implements KernelConnection {
   #isGone = false;
   #lostAtMs: number | null = null;
   #attempt = 0;
+  #lookedAtMs = performance.now();
 
   constructor(id: string, options: GatewayKernelOptions) {
     this.id = id;
@@ -114,6 +116,7 @@ export class GatewayConnection implements KernelConnection {
 
   /** The socket's own answer: the far kernel has no ping of ours. */
   async ping(timeoutMs: number): Promise<boolean> {
+    this.#lookNowAndThen();
     const socket = this.#socket;
     if (socket === null || socket.readyState !== socket.OPEN) return false;
     const answered = Promise.withResolvers<boolean>();
@@ -162,6 +165,7 @@ export class GatewayConnection implements KernelConnection {
     try {
       const message = socket.protocol === V1_PROTOCOL ? decodeV1(bytes) : decodeDefault(bytes, isBinary);
       if (this.#hasOtherProcess(message)) return this.#end('worker_lost', 'restarted elsewhere');
+      if (isReplaced(message)) return void this.kill('worker_lost', 'restarted elsewhere');
       this.#messages.tell(message);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
@@ -174,6 +178,15 @@ export class GatewayConnection implements KernelConnection {
     if (channel !== 'shell' || header.session === '' || parentIdOf({ parent_header: parent }) === '') return false;
     this.#kernelSession ??= header.session;
     return this.#kernelSession !== header.session;
+  }
+
+  /** A Jupyter server keeps the socket open after its kernel was deleted, so only its REST side tells. */
+  #lookNowAndThen(): void {
+    if (performance.now() - this.#lookedAtMs < LOOK_EVERY_MS) return;
+    this.#lookedAtMs = performance.now();
+    this.#options.client.look(this.id).then((there) => {
+      if (there === 'gone') this.#end('worker_lost', 'culled');
+    }, () => undefined); // A gateway that is away is seen by the socket.
   }
 
   async #reopen(): Promise<void> {
@@ -199,7 +212,13 @@ export class GatewayConnection implements KernelConnection {
 
 /** Nothing of ours guards a remote kernel but time, output and the interrupt rules. */
 const OURS: readonly string[] = ['wall_time', 'output', 'interrupt'];
-const REMOTE_GUARDS = Object.fromEntries(GUARD_IDS.map((id) => [id, OURS.includes(id) ? 'enforced' : 'absent'])) as KernelInfo['guards'];
+export const REMOTE_GUARDS = Object.fromEntries(GUARD_IDS.map((id) => [id, OURS.includes(id) ? 'enforced' : 'absent'])) as KernelInfo['guards'];
+
+/** The gateway says that the process ended: it starts another one by itself, or gives up. We start our own. */
+function isReplaced({ channel, header, content }: JupyterMessage): boolean {
+  if (channel !== 'iopub' || header.msg_type !== 'status') return false;
+  return content.execution_state === 'restarting' || content.execution_state === 'autorestarting' || content.execution_state === 'dead';
+}
 
 function pythonOf({ content }: JupyterMessage): string {
   const { version } = (content.language_info ?? {}) as { version?: unknown }; // proof: read as unknown

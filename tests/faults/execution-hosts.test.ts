@@ -1,0 +1,168 @@
+import { existsSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openExecutionBench } from '../support/execution-bench.ts';
+import { hasBwrap, hasRuntime, openFixture, processesWith, type Fixture } from './execution/guard-fixture.ts';
+
+const hasTools = ['socat', 'rg'].every((tool) => existsSync(join('/usr/bin', tool)));
+const LISTED = 'listed.test';
+
+/** Asks through the proxy and prints one word per address. */
+const ASK = `
+import os, sys, urllib.error, urllib.request
+os.environ['no_proxy'] = os.environ['NO_PROXY'] = ''
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({'http': os.environ['HTTP_PROXY']}))
+for address in ADDRESSES:
+    try:
+        print(opener.open(address, timeout=10).status)
+    except urllib.error.HTTPError as error:
+        print(error.code, error.headers.get('X-Proxy-Error'))
+    except OSError as error:
+        print(type(error).__name__)
+`;
+
+async function gone(marker: string): Promise<number[]> {
+  const until = performance.now() + 5_000;
+  let alive = processesWith(marker);
+  while (alive.length > 0 && performance.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    alive = processesWith(marker);
+  }
+  return alive;
+}
+
+/** Pids of brokers or of relays; the launcher names its broker too, but starts otherwise. */
+function partsOf(marker: string, part: 'broker' | 'relay'): number[] {
+  return processesWith(marker).filter((pid) => {
+    const [file = '', first = ''] = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
+    return part === 'broker' ? file === process.execPath && first.includes('hosts-broker') : first.startsWith('UNIX-LISTEN');
+  });
+}
+
+describe.skipIf(!hasRuntime)('a list of hosts that cannot be enforced', () => {
+  it.each([
+    ['an address', '127.0.0.1'], ['an address as one number', '2130706433'], ['a name of this machine itself', 'api.localhost'],
+  ])('leaves the network off and says why: %s', async (_name, host) => {
+    const fixture = openFixture(hasBwrap ? 'bwrap' : 'landlock', { hosts: [host] });
+    try {
+      const { user, notebook, expert } = (await fixture.guard.probe()).lanes;
+
+      expect([user.network, notebook.network, expert.network, user.guards.network.state]).toEqual(['off', 'off', 'off', 'degraded']);
+      expect(user.warnings[0]).toMatch(/^the network stays off: a list of allowed hosts cannot be enforced here \(.+\)/);
+      expect(expert.guards.network.state).toBe('enforced');
+    } finally {
+      await fixture.close();
+    }
+  });
+
+  it.skipIf(hasTools)('names the missing tools and the command that installs them', async () => {
+    const fixture = openFixture(hasBwrap ? 'bwrap' : 'landlock', { hosts: [LISTED] });
+    try {
+      expect((await fixture.guard.probe()).lanes.user.guards.network).toMatchObject({ state: 'degraded', fix: 'apt-get install socat ripgrep' });
+    } finally {
+      await fixture.close();
+    }
+  });
+});
+
+describe.skipIf(!hasRuntime || !hasBwrap || !hasTools)('a list of hosts', () => {
+  let fixture: Fixture;
+  beforeAll(async () => {
+    fixture = openFixture('bwrap', { hosts: [LISTED, hostname()] });
+    await fixture.guard.probe();
+  });
+  afterAll(() => fixture.close());
+
+  it('is active in the user and notebook lanes and nowhere else', () => {
+    const { user, notebook, expert } = fixture.guard.report()!.lanes;
+
+    expect([user.network, notebook.network, expert.network]).toEqual(['hosts', 'hosts', 'off']);
+    expect([user.backend, expert.backend, user.guards.network.state, user.guards.files_read.state]).toEqual(['srt', 'bwrap', 'enforced', 'enforced']);
+  });
+
+  it('lets only listed names through, and none that leads to this machine', async () => {
+    let hits = 0;
+    const server = createServer((_request, response) => { hits += 1; response.end(); }).listen(0);
+    await new Promise((resolve) => server.once('listening', resolve));
+    const { port } = server.address() as AddressInfo;
+    const addresses = [
+      `http://${LISTED}/`, 'http://other.test/', `http://127.0.0.1:${port}/`, 'http://8.8.8.8/', `http://localhost:${port}/`, `http://${hostname()}:${port}/`,
+    ];
+
+    const { stdout, stderr } = await fixture.run('user', ASK.replace('ADDRESSES', JSON.stringify(addresses)));
+    server.close();
+
+    const [listed, ...refused] = stdout.trim().split('\n');
+    // The listed name passes the list; it is reserved, so there is nobody behind it.
+    expect(listed, stderr).toBe('502 None');
+    expect(refused.slice(0, 4)).toEqual(Array.from({ length: 4 }, () => '403 blocked-by-allowlist'));
+    expect(refused[4]).toBe('403 blocked-by-sandbox-runtime');
+    expect(hits).toBe(0);
+  });
+
+  it('leaves no way around the proxy', async () => {
+    const { stdout } = await fixture.run('user', `
+import socket
+for family, address in ((socket.AF_INET, ('127.0.0.1', 22)), (socket.AF_INET, ('8.8.8.8', 53)), (socket.AF_UNIX, '/run/x')):
+    try:
+        made = socket.socket(family); made.settimeout(2); made.connect(address); print('connected')
+    except OSError as error:
+        print(type(error).__name__)
+`);
+
+    expect(stdout).not.toContain('connected');
+    expect(stdout.trim().split('\n')).toHaveLength(3);
+  });
+
+  it('passes the exit code on', async () => {
+    const { exit, kill } = await fixture.run('user', 'import os\nos._exit(7)');
+
+    expect([exit.code, exit.signal, kill.survivors]).toEqual([7, null, 0]);
+  });
+
+  it.each(['broker', 'relay'] as const)('ends the tree when a part is killed: %s', async (name) => {
+    const { child, until } = await fixture.start('user', "import time\nprint('up', flush=True)\ntime.sleep(600)");
+    await until('up');
+    const [part] = partsOf(child.host.runFolder, name);
+
+    process.kill(part!, 'SIGKILL');
+    const [exit, kill] = await Promise.all([child.exited, child.gone]);
+
+    expect([exit.signal, exit.killed, kill.survivors, kill.proven]).toEqual(['SIGKILL', false, 0, true]);
+    expect(await gone(child.host.runFolder)).toEqual([]);
+    expect(existsSync(child.host.runFolder)).toBe(false);
+  });
+
+  it('tells a run whose broker was killed as a lost worker', async () => {
+    await using bench = await openExecutionBench({ hosts: [LISTED] });
+    expect(bench.report.lanes.user.network).toBe('hosts');
+    const running = bench.run('a-session', "import time\nopen('up', 'w').close()\ntime.sleep(600)");
+    const { workspace } = await bench.session('a-session');
+    while (!existsSync(join(workspace, 'up'))) await new Promise((resolve) => setTimeout(resolve, 20));
+
+    process.kill(partsOf(bench.stateDir, 'broker')[0]!, 'SIGKILL');
+
+    expect(await running).toMatchObject({ success: false, reason: 'worker_lost', returncode: -3 });
+    expect(await bench.leftovers()).toEqual({ children: 0, runFolders: [], processes: [] });
+  });
+
+  it('leaves nothing when the host is killed', async () => {
+    const stateDir = realpathSync(mkdtempSync(join(tmpdir(), 'sidecar-hosts-')));
+    const host = spawn(process.execPath, [join(import.meta.dirname, 'execution', 'guard-host.ts'), 'bwrap', stateDir, 'running', LISTED], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const lines = createInterface({ input: host.stdout })[Symbol.asyncIterator]();
+    const { root } = JSON.parse((await lines.next()).value!) as { root: string };
+    await lines.next();
+    expect(partsOf(stateDir, 'relay').length).toBeGreaterThanOrEqual(2);
+
+    host.kill('SIGKILL');
+
+    expect(await gone(stateDir)).toEqual([]);
+    for (const folder of [stateDir, root]) rmSync(folder, { recursive: true, force: true });
+  });
+});

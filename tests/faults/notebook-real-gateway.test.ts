@@ -1,0 +1,161 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { JUPYTER_SETUP_MS, jupyterPython } from '../support/jupyter-environment.ts';
+import { startKernelGateway } from '../support/kernel-gateway.ts';
+import type { KernelGateway } from '../support/kernel-gateway.ts';
+import { startSidecar } from '../support/sidecar-process.ts';
+import type { JsonAnswer, SidecarProcess } from '../support/sidecar-process.ts';
+
+const TOKEN = 'a-token-for-the-gateway';
+
+interface Remote extends AsyncDisposable {
+  sidecar: SidecarProcess;
+  /** Calls a notebook route of a session. */
+  call(sessionId: string, method: string, path: string, body?: object): Promise<JsonAnswer['body']>;
+  run(sessionId: string, code: string, more?: object): Promise<JsonAnswer['body']>;
+}
+
+async function startRemote(url: string, token = TOKEN): Promise<Remote> {
+  const sidecar = await startSidecar({ env: {
+    SIDECAR_KERNEL_GATEWAY_URL: url, SIDECAR_KERNEL_GATEWAY_TOKEN: token, SIDECAR_KERNEL_GATEWAY_AUTH_SCHEME: 'token', SIDECAR_KERNEL_GATEWAY_ENV: 'KERNEL_USERNAME=ada',
+  } });
+  const call: Remote['call'] = async (sessionId, method, path, body) => (await sidecar.call(method, `/api/session/${sessionId}/notebook${path}`, body)).body;
+  return {
+    sidecar, call, run: async (sessionId, code, more = {}) => await call(sessionId, 'POST', '/cell/run', { code, ...more }),
+    [Symbol.asyncDispose]: async () => {
+      await sidecar.kill('SIGTERM');
+      await sidecar[Symbol.asyncDispose]();
+    },
+  };
+}
+
+let python: string;
+beforeAll(async () => { python = await jupyterPython(); }, JUPYTER_SETUP_MS);
+
+describe('a kernel on a Jupyter Kernel Gateway', () => {
+  let gateway: KernelGateway;
+  let remote: Remote;
+  let session: string;
+  beforeAll(async () => {
+    gateway = await startKernelGateway({ python, token: TOKEN });
+    remote = await startRemote(gateway.url);
+    session = await remote.sidecar.create();
+  });
+  afterAll(async () => {
+    await remote[Symbol.asyncDispose]();
+    await gateway[Symbol.asyncDispose]();
+  });
+
+  it('claims no guard of ours before it is there', async () => {
+    expect(await remote.call(session, 'GET', '/status')).toMatchObject({ state: 'none', origin: 'gateway', guards: { files_write: 'absent', wall_time: 'enforced' } });
+  });
+
+  it('runs cells, keeps their state and says where it is', async () => {
+    const first = await remote.run(session, 'import os, sys\nx = 5\nprint("far", os.environ["KERNEL_USERNAME"])\nprint("err", file=sys.stderr)\n40 + 2');
+    const second = await remote.run(session, 'x');
+    const failed = await remote.run(session, '1 / 0');
+
+    expect(first).toMatchObject({ success: true, stdout: 'far ada\n', stderr: 'err\n', result_repr: '42', execution_count: 1, state_lost: false });
+    expect([second.result_repr, second.execution_count, failed.reason, failed.error.ename]).toEqual(['5', 2, 'error', 'ZeroDivisionError']);
+    expect(await remote.call(session, 'GET', '/status')).toMatchObject({ state: 'idle', origin: 'gateway', files: 'none', guards: { files_write: 'absent' } });
+    expect((await gateway.call('GET', '/api/kernels')).body).toHaveLength(1);
+  });
+
+  it('completes and shows rich results', async () => {
+    const { matches } = await remote.call(session, 'POST', '/complete', { code: 'prin', cursor_pos: 4 });
+    const { outputs } = await remote.run(session, 'from IPython.display import HTML, display\ndisplay(HTML("<b>1</b>"))');
+
+    expect(matches).toContain('print');
+    expect(outputs).toMatchObject([{ output_type: 'display_data', data: { 'text/html': '<b>1</b>' } }]);
+  });
+
+  it('loses none of 500 outputs', async () => {
+    const { stdout } = await remote.run(session, 'for i in range(500): print(i, flush=True)');
+
+    expect(stdout).toBe(Array.from({ length: 500 }, (_, index) => `${index}\n`).join(''));
+  });
+
+  it('is interrupted, and keeps its namespace', async () => {
+    const running = remote.run(session, 'import time\ntime.sleep(60)');
+    await expect.poll(async () => (await remote.call(session, 'GET', '/status')).execution_count).toBe(6);
+
+    await remote.call(session, 'POST', '/interrupt');
+
+    expect(await running).toMatchObject({ success: false, reason: 'cancelled', error: { ename: 'KeyboardInterrupt' } });
+    expect((await remote.run(session, 'x')).result_repr).toBe('5');
+  });
+
+  it('takes our time limits', async () => {
+    expect(await remote.run(session, 'import time; time.sleep(60)', { timeout_seconds: 1 })).toMatchObject({ success: false, reason: 'timeout' });
+    expect((await remote.run(session, 'x')).result_repr).toBe('5');
+  });
+
+  it('restarts with an empty namespace, and leaves no second kernel behind', async () => {
+    expect(await remote.call(session, 'POST', '/restart')).toMatchObject({ success: true, status: 'idle' });
+
+    expect((await remote.run(session, '"x" in globals()')).result_repr).toBe('False');
+    expect((await gateway.call('GET', '/api/kernels')).body).toHaveLength(1);
+  });
+
+  it('says that its state is lost when the gateway ended it', async () => {
+    await remote.run(session, 'x = 1');
+    const [{ id }] = (await gateway.call('GET', '/api/kernels')).body;
+    const running = remote.run(session, 'import time; time.sleep(60)');
+    await expect.poll(async () => (await remote.call(session, 'GET', '/status')).state).toBe('busy');
+
+    await gateway.call('DELETE', `/api/kernels/${id}`);
+
+    expect(await running).toMatchObject({ success: false, reason: 'worker_lost', detail: 'culled', error: { ename: 'KernelDied' } });
+    expect(await remote.run(session, '"x" in globals()')).toMatchObject({ result_repr: 'False', state_lost: true });
+  });
+
+  it('says that its state is lost when its process died, and leaves no second kernel behind', async () => {
+    await remote.run(session, 'x = 1');
+
+    const died = await remote.run(session, 'import os; os._exit(1)', { timeout_seconds: 40 });
+
+    expect(died).toMatchObject({ success: false, reason: 'worker_lost', detail: 'restarted elsewhere', error: { ename: 'KernelDied' } });
+    expect(await remote.run(session, '"x" in globals()')).toMatchObject({ result_repr: 'False', state_lost: true });
+    await expect.poll(async () => (await gateway.call('GET', '/api/kernels')).body, { timeout: 20_000 }).toHaveLength(1);
+  });
+
+  it('ends when the service ends', async () => {
+    const other = await startRemote(gateway.url);
+    const before = (await gateway.call('GET', '/api/kernels')).body.length;
+    await other.run(await other.sidecar.create(), '1');
+    const during = (await gateway.call('GET', '/api/kernels')).body.length;
+
+    await other[Symbol.asyncDispose]();
+
+    expect([during - before, (await gateway.call('GET', '/api/kernels')).body.length - before]).toEqual([1, 0]);
+  });
+});
+
+describe('a gateway', () => {
+  it('that is killed in a cell is told, the cell ends at its limit, and a new one serves the next cell', async () => {
+    await using gateway = await startKernelGateway({ python, token: TOKEN });
+    await using remote = await startRemote(gateway.url);
+    const session = await remote.sidecar.create();
+    await remote.run(session, 'x = 1');
+    const running = remote.run(session, 'import time; time.sleep(60)', { timeout_seconds: 6 });
+    await expect.poll(async () => (await remote.call(session, 'GET', '/status')).state).toBe('busy');
+
+    await gateway.kill();
+
+    await expect.poll(async () => (await remote.call(session, 'GET', '/status')).detail, { timeout: 10_000 }).toBe('unresponsive');
+    expect(await running).toMatchObject({ success: false, reason: 'timeout' });
+    expect(await remote.run(session, '1')).toMatchObject({ success: false, reason: 'worker_lost', detail: expect.stringContaining('cannot be reached') });
+    await using next = await startKernelGateway({ python, token: TOKEN, port: gateway.port });
+    expect(await remote.run(session, '"x" in globals()')).toMatchObject({ success: true, result_repr: 'False', state_lost: true });
+    expect((await next.call('GET', '/api/kernels')).body).toHaveLength(1);
+  });
+
+  it('that refuses the token is told without the token', async () => {
+    await using gateway = await startKernelGateway({ python, token: TOKEN });
+    await using remote = await startRemote(gateway.url, 'a-wrong-token');
+
+    const answer = await remote.run(await remote.sidecar.create(), '1');
+
+    expect(answer).toMatchObject({ success: false, reason: 'worker_lost', detail: expect.stringContaining('401') });
+    expect(JSON.stringify(answer) + remote.sidecar.stderr()).not.toContain('a-wrong-token');
+  });
+});
