@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { freePort } from '../../tests/support/kernel-gateway.ts';
 import { createTemporaryFolder } from '../../tests/support/temporary-folder.ts';
@@ -84,7 +85,10 @@ export async function openJupyterServer(python: string): Promise<Way> {
     child.once('exit', (code) => reject(new Error(`Jupyter Server ended with ${code}`)));
     createInterface({ input: child.stderr }).on('line', (line) => { if (line.includes('is running at')) resolve(); });
   });
-  const way = await openJupyterWay({ url: `http://127.0.0.1:${port}`, token });
+  const url = `http://127.0.0.1:${port}`;
+  const isThere = async (): Promise<boolean> => await fetch(`${url}/api`).then(({ ok }) => ok, () => false);
+  while (child.exitCode === null && !await isThere()) await delay(50); // It says that it runs before it listens.
+  const way = await openJupyterWay({ url, token });
   return {
     ...way,
     [Symbol.asyncDispose]: async () => {

@@ -38,12 +38,13 @@ export function createModels(options: ModelsOptions): ModelGateway {
     log.warn({ setting: 'LLM_BASE_URL' }, 'a model is called over plain http on another machine');
   }
   let adapter: ReturnType<typeof loadSdkAdapter> | null = null;
+  const loadAdapter = () => (adapter ??= loadSdkAdapter());
   return createGateway({
     settings, clock, log,
     budget: createBudget(settings, options),
     learnt: createLearntFacts(facts, () => clock.now().getTime()),
     offline: createOfflineTutor(),
-    loadAdapter: () => (adapter ??= loadSdkAdapter()),
+    loadAdapter,
     limits: options.limits ?? {},
     backoff: options.backoff ?? BACKOFF,
     wait: options.wait ?? (async (ms, signal) => await delay(ms, undefined, { signal })),

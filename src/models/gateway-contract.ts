@@ -40,6 +40,8 @@ export interface ModelGateway {
   supportsTools(agent: ModelRequest['agent'], purpose: ModelRequest['purpose']): boolean;
   /** Whether a configured provider or the offline tutor answers, for capabilities; null parts are not configured. */
   describe(): { mode: 'provider' | 'offline'; provider: string | null; model: string | null; missing: string | null };
+  /** Loads what the first call would have to wait for; only where a provider is configured. Never rejects. */
+  warmUp(): Promise<void>;
   /** True when this agent is answered by the offline tutor. */
   isOffline(agent: ModelRequest['agent']): boolean;
 }

@@ -74,6 +74,12 @@ export function createGateway(parts: GatewayParts): ModelGateway {
       return endpoint === null || !parts.learnt.lacksTools(endpoint);
     },
     describe: () => describe(parts.settings),
+    warmUp: async () => {
+      if (describe(parts.settings).mode === 'offline') return;
+      // Touching it loads the fetch of Node, 60 ms that the first learner would wait for.
+      void globalThis.Response;
+      await parts.loadAdapter().catch(() => undefined); // The first call tells what is wrong.
+    },
     isOffline: (agent) => routeOf({ agent, purpose: 'reply' }).kind === 'offline',
   };
 }

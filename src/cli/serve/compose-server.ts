@@ -84,6 +84,7 @@ export async function composeServer(config: Config, parts: ProcessParts): Promis
   sweepInBackground(sessions, core);
   core.sync.kick();
   lanes.start();
+  void core.gateway.warmUp();
 
   const open = owned.move();
   return { url, close: async () => await open.disposeAsync() };
