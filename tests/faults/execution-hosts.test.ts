@@ -1,6 +1,5 @@
-import { existsSync, readFileSync, realpathSync, rmSync } from 'node:fs';
-import { mkdtempSync } from 'node:fs';
 import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
@@ -150,6 +149,18 @@ for family, address in ((socket.AF_INET, ('127.0.0.1', 22)), (socket.AF_INET, ('
 
     expect(await running).toMatchObject({ success: false, reason: 'worker_lost', returncode: -3 });
     expect(await bench.leftovers()).toEqual({ children: 0, runFolders: [], processes: [] });
+  });
+
+  it('runs nothing of the learner outside the sandbox', async () => {
+    await using bench = await openExecutionBench({ hosts: [LISTED] });
+    const { home } = await bench.session('a-session');
+    const escaped = join(bench.folder, 'escaped');
+    for (const name of ['.bashrc', '.bash_profile', '.profile']) writeFileSync(join(home, name), `touch ${escaped}\n`);
+
+    const answer = await bench.run('a-session', "import os\nprint(os.environ['HOME'])");
+
+    expect([answer.stdout.trim(), answer.stderr]).toEqual([home, '']);
+    expect(existsSync(escaped)).toBe(false);
   });
 
   it('leaves nothing when the host is killed', async () => {

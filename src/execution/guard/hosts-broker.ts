@@ -13,6 +13,8 @@ async function main(file: string): Promise<void> {
   rmSync(file);
   // Its files lie with the run, and what it protects in its working folder is not the learner's.
   process.env['TMPDIR'] = policy.temporary;
+  // A shell whose input is a socket reads `.bashrc`, and the home of the lane belongs to the learner: this one has no home.
+  Object.assign(process.env, { HOME: '/nonexistent', SHLVL: '2' });
   process.chdir(policy.temporary);
   const literal = (path: string): { path: string; literal: true } => ({ path, literal: true });
   await SandboxManager.initialize({
@@ -29,9 +31,13 @@ async function main(file: string): Promise<void> {
   const relays = relayPids();
   if (process.platform === 'linux' && relays.length === 0) throw new Error('no relay was started');
   const { argv: [program = '', ...rest], env } = await SandboxManager.wrapWithSandboxArgv(shellCommand(policy), 'bash');
-  const child = spawn(program, rest, { env, stdio: 'inherit' });
+  const child = spawn(program, rest, { env: { ...env, HOME: '/nonexistent', SHLVL: '2' }, stdio: 'inherit' });
   child.once('error', (error) => fail(error));
-  child.once('exit', (code, signal) => process.exit(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
+  child.once('exit', (code, signal) => {
+    // What lies in the run folder was the program's to change, so nothing is cleaned up from here: the host removes it all.
+    process.removeAllListeners('exit');
+    process.exit(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
+  });
   // Without a relay the run is not what it was promised to be; the launcher ends the rest.
   setInterval(() => {
     if (!relays.every(isAlive)) process.kill(process.pid, 'SIGKILL');

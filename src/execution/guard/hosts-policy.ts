@@ -45,7 +45,7 @@ export function addressesIn(domains: readonly string[]): string[] {
   return domains.filter((domain) => {
     const host = domain.replace(/:\d+$/, '').replace(/\.$/, '').toLowerCase();
     // A last part that is a number is an address in one of its many spellings.
-    return isIP(host) !== 0 || host.startsWith('[') || /^(.*\.)?localhost$/.test(host) || /(^|\.)(0x[0-9a-f]*|\d+)$/.test(host);
+    return isIP(host) !== 0 || isIP(domain) !== 0 || host.startsWith('[') || /^(.*\.)?localhost$/.test(host) || /(^|\.)(0x[0-9a-f]*|\d+)$/.test(host);
   });
 }
 
