@@ -96,28 +96,6 @@ describe('a kernel on a Jupyter Kernel Gateway', () => {
     expect((await gateway.call('GET', '/api/kernels')).body).toHaveLength(1);
   });
 
-  it('says that its state is lost when the gateway ended it', async () => {
-    await remote.run(session, 'x = 1');
-    const [{ id }] = (await gateway.call('GET', '/api/kernels')).body;
-    const running = remote.run(session, 'import time; time.sleep(60)');
-    await expect.poll(async () => (await remote.call(session, 'GET', '/status')).state).toBe('busy');
-
-    await gateway.call('DELETE', `/api/kernels/${id}`);
-
-    expect(await running).toMatchObject({ success: false, reason: 'worker_lost', detail: 'culled', error: { ename: 'KernelDied' } });
-    expect(await remote.run(session, '"x" in globals()')).toMatchObject({ result_repr: 'False', state_lost: true });
-  });
-
-  it('says that its state is lost when its process died, and leaves no second kernel behind', async () => {
-    await remote.run(session, 'x = 1');
-
-    const died = await remote.run(session, 'import os; os._exit(1)', { timeout_seconds: 40 });
-
-    expect(died).toMatchObject({ success: false, reason: 'worker_lost', detail: 'restarted elsewhere', error: { ename: 'KernelDied' } });
-    expect(await remote.run(session, '"x" in globals()')).toMatchObject({ result_repr: 'False', state_lost: true });
-    await expect.poll(async () => (await gateway.call('GET', '/api/kernels')).body, { timeout: 20_000 }).toHaveLength(1);
-  });
-
   it('ends when the service ends', async () => {
     const other = await startRemote(gateway.url);
     const before = (await gateway.call('GET', '/api/kernels')).body.length;
