@@ -15,6 +15,7 @@ export default defineConfig({
           name: 'process',
           include: ['tests/e2e/**/*.test.ts', 'tests/faults/**/*.test.ts'],
           globalSetup: ['tests/support/build-once.ts'],
+          setupFiles: ['tests/support/show-last-words.ts'],
           ...bounds,
         },
       },

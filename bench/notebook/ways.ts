@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocket } from 'ws';
-import { freePort } from '../../tests/support/kernel-gateway.ts';
+import { freePort } from '../../tests/support/free-port.ts';
 import { createTemporaryFolder } from '../../tests/support/temporary-folder.ts';
 
 /** How long a cell took, and how many characters it printed that reached us. */

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { cpuMs } from '../../tests/support/cpu-time.ts';
 import { createRedactor } from './redactor.ts';
 
 const JWT = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NSJ9.c2lnbmF0dXJlLXBhcnQ';
@@ -56,11 +57,11 @@ it('cuts cycles and names what is not plain', () => {
 
 it.each(['a-', '-eyJ', 'secret ', 'bearer  ', 'x_token ', 'sk-', 'password = '])('stays quick on a long text of %j', (piece) => {
   const text = piece.repeat(120_000 / piece.length);
-  const started = performance.now();
+  const before = cpuMs();
 
   createRedactor().redact(text);
 
-  expect(performance.now() - started).toBeLessThan(1000);
+  expect(cpuMs() - before).toBeLessThan(3000); // Some ten of them as it is; in square time, minutes.
 });
 
 it('forgets the oldest of the passing secrets only', () => {

@@ -159,7 +159,7 @@ describe('reports', () => {
     await bench.consultant.consult(CONCEPT, turn, 1);
     bench.store.turns.update('trn_1', { end: 'cancelled' });
 
-    await bench.consultant.prepare(turn.session, AbortSignal.timeout(1000));
+    await bench.consultant.prepare(turn.session, AbortSignal.timeout(60_000));
 
     expect(bench.store.consultations.get(SESSION, 'consult_0001')?.status).toBe('aborted');
     bench.consultant.commit('trn_1');

@@ -8,7 +8,7 @@ const SCHEMA = { type: 'object', properties: { answer: { type: 'string' } }, req
 const ANSWER = '{"answer":"42"}';
 const planRequest = (change: Partial<ModelRequest> = {}): ModelRequest =>
   replyRequest({ agent: 'RMA', purpose: 'plan', structure: { name: 'plan', schema: SCHEMA }, ...change });
-const signal = () => AbortSignal.timeout(5000);
+const signal = () => AbortSignal.timeout(60_000);
 
 let provider: Provider;
 beforeAll(async () => {

@@ -5,7 +5,10 @@ import { KEY, drain, modelsFor, recordingContext, replyRequest, settingsFor } fr
 
 const CONTENT = 'Hello 世界, this is an answer.';
 // Only silence waits for a deadline; everything else must not meet one on a busy machine.
-const limitsFor = (outcome: FaultOutcome) => ({ reply: { firstByteMs: outcome === 'timeout' ? 250 : 4000, idleMs: outcome === 'timeout' ? 250 : 4000, attempts: 2 } });
+const limitsFor = (outcome: FaultOutcome) => {
+  const ms = outcome === 'timeout' ? 1_200 : 20_000;
+  return { reply: { firstByteMs: ms, idleMs: ms, attempts: 2 } };
+};
 
 let provider: Provider;
 beforeAll(async () => {
@@ -13,7 +16,7 @@ beforeAll(async () => {
   // The library is loaded by the first call, which takes longer than the short deadlines below.
   provider.enqueue(text('warm'), text('warm'));
   for (const protocol of ['openai', 'anthropic'] as const) {
-    await drain(modelsFor(settingsFor(provider, protocol)).models.stream(replyRequest(), recordingContext(), AbortSignal.timeout(9000)));
+    await drain(modelsFor(settingsFor(provider, protocol)).models.stream(replyRequest(), recordingContext(), AbortSignal.timeout(60_000)));
   }
 });
 afterAll(async () => {
@@ -29,7 +32,7 @@ async function run({ fault, protocol, outcome }: (typeof ROWS)[number]) {
   const context = recordingContext();
   const { models, waits } = modelsFor(settingsFor(provider, protocol), { limits: limitsFor(outcome) });
   provider.always(() => true, text('a second try'));
-  const result = await drain(models.stream(replyRequest(), context, AbortSignal.timeout(5000)));
+  const result = await drain(models.stream(replyRequest(), context, AbortSignal.timeout(60_000)));
   return { ...result, context, waits };
 }
 
@@ -83,7 +86,7 @@ describe('the gateway over every fault of a provider', () => {
     const context = recordingContext();
     await using _down = await provider.refuseConnections();
 
-    const { error } = await drain(models.stream(replyRequest(), context, AbortSignal.timeout(5000)));
+    const { error } = await drain(models.stream(replyRequest(), context, AbortSignal.timeout(60_000)));
 
     expect(error).toMatchObject({ kind: 'transport', retryable: true });
     expect(context.notices).toEqual(['model_retry']);

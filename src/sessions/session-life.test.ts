@@ -76,8 +76,8 @@ it('ends once: the same text again, without a model call, then refuses turns and
   await using bench = await openSession();
   bench.commitTurn('s1', { user: 'a', companion: 'b' });
 
-  const first = await bench.sessions.end('s1', AbortSignal.timeout(5000));
-  const second = await bench.sessions.end('s1', AbortSignal.timeout(5000));
+  const first = await bench.sessions.end('s1', AbortSignal.timeout(60_000));
+  const second = await bench.sessions.end('s1', AbortSignal.timeout(60_000));
 
   expect(first).toEqual({ final_report: expect.stringContaining('A good story.'), turn_index: 1, generated_by: 'model' });
   expect(second).toEqual(first);
@@ -104,7 +104,7 @@ it.each<[string, (bench: Bench) => void]>([
 
 it('gives two ends at once one report, and refuses during a turn', async () => {
   await using bench = await openSession();
-  const [one, other] = await Promise.all([bench.sessions.end('s1', AbortSignal.timeout(5000)), bench.sessions.end('s1', AbortSignal.timeout(5000))]);
+  const [one, other] = await Promise.all([bench.sessions.end('s1', AbortSignal.timeout(60_000)), bench.sessions.end('s1', AbortSignal.timeout(60_000))]);
   await bench.sessions.create({ chapter_id: CHAPTER, session_id: 's2' });
   bench.engine.busy.add('s2');
 

@@ -19,6 +19,9 @@ export interface LifeEvents {
 /** How one life ended: asked for, or a problem. `isFinal` means that another start would end the same way. */
 export type LifeEnd = { kind: 'stopped' } | { kind: 'crashed'; problem: SupervisorProblem; isFinal: boolean; readyMs: number };
 
+/** A sidecar that told why it does not start ends by itself within this time, also on a busy machine. */
+const LAST_STEPS_MS = 3000;
+
 interface Life { options: SupervisorOptions; limits: SupervisorLimits; stop: AbortSignal; events: LifeEvents }
 type Failure = { code: string; message: string; isFinal?: boolean };
 
@@ -76,7 +79,7 @@ async function becomeReady(life: Life & { gone: AbortSignal }, child: SidecarPro
 
 async function giveUp(child: SidecarProcess, failure: Failure, readyMs: number): Promise<LifeEnd> {
   // After a fatal line the sidecar ends by itself; its exit code is worth a moment.
-  const exit = failure.code === 'UNRESPONSIVE' ? 'late' : await within(child.exited, 500);
+  const exit = failure.code === 'UNRESPONSIVE' ? 'late' : await within(child.exited, LAST_STEPS_MS);
   if (exit === 'late') child.kill('SIGKILL');
   const { code } = await child.exited;
   return {

@@ -11,7 +11,7 @@ export interface ExitFacts { code: number | null; signal: NodeJS.Signals | null;
 const STDERR_CHARACTERS = 8000;
 const MAX_LINE_CHARACTERS = 64 * 1024;
 /** A grandchild may hold the pipes open after the process itself is gone. */
-const PIPES_AFTER_EXIT_MS = 500;
+const PIPES_AFTER_EXIT_MS = 2000;
 
 /** One sidecar process: its announcements, its last words and its end. */
 export class SidecarProcess {

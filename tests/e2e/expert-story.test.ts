@@ -131,7 +131,7 @@ describe('a turn that ends during a consultation', () => {
     await tutor.sidecar.call('POST', `/api/session/${session}/message/cancel`);
     await stream.untilTerminal();
 
-    expect(performance.now() - began).toBeLessThan(2500);
+    expect(performance.now() - began).toBeLessThan(15_000); // The program's own limit is 20 s.
     expectOrder(stream.events.map(({ data }) => data), 'cancelledBeforeText');
     expect(JSON.parse(await readFile(consultation('meta.json'), 'utf8'))).toMatchObject({ status: 'aborted', termination_reason: 'aborted' });
     expect(await reports()).toEqual([]);
@@ -169,7 +169,7 @@ describe('a turn that ends during a consultation', () => {
     scriptQuietly(other.provider);
     other.provider.always(MA, text('{}'));
     expectOrder(await other.sidecar.turn(id, 'Still here?'), 'locked');
-  }, 90_000);
+  });
 });
 
 it('turns sentence rules into typed ones on the command line and names what it cannot take over', async () => {

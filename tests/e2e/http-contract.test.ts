@@ -197,7 +197,7 @@ describe('refusals', () => {
         }
       }
     }
-  }, 30_000);
+  });
 
   it.each([
     ['a type', { chapter_id: 7 }, 'chapter_id: '], ['a deep type', { desktop_context: { bundle_paths: { chapter_bundle_path: 7 } } }, 'desktop_context.bundle_paths.chapter_bundle_path: '],

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TemporaryFolder } from '../support/temporary-folder.ts';
 import { createTemporaryFolder } from '../support/temporary-folder.ts';
 import { runToEnd, startCommand } from '../support/command-line.ts';
+import { freePort } from '../support/free-port.ts';
 
 const TOKEN = 'a-token-that-the-parent-has-made-0123456789';
 
@@ -64,44 +65,27 @@ it('starts as the shipped desktop starts it, with every variable empty that it l
   const empty = ['CURRICULUM_DIR', 'EXPERTS_DIR', 'MAIN_AGENTS_DIR', 'CURRICULUM_TEMPLATES_DIR', 'PYTHON_RUNTIME_ROOT', 'TUTOR_ROOT',
     'LLM_PROVIDER', 'LLM_MODEL', 'LLM_API_KEY', 'LLM_BASE_URL'];
   const port = await freePort();
-  const started = performance.now();
   await using command = startCommand(
     ['serve', '--host', '127.0.0.1', '--port', String(port), '--auth', 'desktop', '--exit-with-parent', '--launch-python', process.execPath],
     { ...Object.fromEntries(empty.map((name) => [name, ''])), HOST: '127.0.0.1', PORT: '8000', ...env, LOG_FILE: folder.join('sessions', 'sidecar.log') },
   );
 
   const ready = await command.announcement();
-  const readyMs = performance.now() - started;
   const answers = await Promise.all(['/health', '/api/contract', '/api/sessions'].map((path) => fetch(`http://127.0.0.1:${port}${path}`)));
 
   expect(ready).toMatchObject({ url: `http://127.0.0.1:${port}`, auth: 'desktop' });
   expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
-  expect(readyMs).toBeLessThan(12_000);
 });
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => {
-    probe.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => {
-    probe.close(resolve);
-  });
-  return port;
-}
 
 describe('the end', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)('is orderly after %s', async (signal) => {
     await using command = startCommand(['serve'], env);
     await command.announcement();
-    const asked = performance.now();
 
     command.child.kill(signal);
 
     expect(await command.announcement()).toEqual({ event: 'stopping', reason: signal.toLowerCase() });
-    expect((await command.ended()).code).toBe(0);
-    expect(performance.now() - asked).toBeLessThan(1000);
+    expect((await command.ended()).code).toBe(0); // A forced end has another code.
   });
 
   it('comes with the end of stdin when that was asked for', async () => {

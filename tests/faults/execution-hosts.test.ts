@@ -19,7 +19,7 @@ os.environ['no_proxy'] = os.environ['NO_PROXY'] = ''
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({'http': os.environ['HTTP_PROXY']}))
 for address in ADDRESSES:
     try:
-        print(opener.open(address, timeout=10).status)
+        print(opener.open(address, timeout=90).status)
     except urllib.error.HTTPError as error:
         print(error.code, error.headers.get('X-Proxy-Error'))
     except OSError as error:
@@ -27,7 +27,7 @@ for address in ADDRESSES:
 `;
 
 async function gone(marker: string): Promise<number[]> {
-  const until = performance.now() + 5_000;
+  const until = performance.now() + 30_000;
   let alive = processesWith(marker);
   while (alive.length > 0 && performance.now() < until) {
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -39,9 +39,19 @@ async function gone(marker: string): Promise<number[]> {
 /** Pids of brokers or of relays; the launcher names its broker too, but starts otherwise. */
 function partsOf(marker: string, part: 'broker' | 'relay'): number[] {
   return processesWith(marker).filter((pid) => {
-    const [file = '', first = ''] = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
+    const [file, first] = argumentsOf(pid);
     return part === 'broker' ? file === process.execPath && first.includes('hosts-broker') : first.startsWith('UNIX-LISTEN');
   });
+}
+
+/** Program and first argument; empty when the process has ended meanwhile. */
+function argumentsOf(pid: number): [file: string, first: string] {
+  try {
+    const [file = '', first = ''] = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
+    return [file, first];
+  } catch {
+    return ['', ''];
+  }
 }
 
 describe.skipIf(!hasRuntime)('a list of hosts that cannot be enforced', () => {
@@ -143,7 +153,7 @@ for family, address in ((socket.AF_INET, ('127.0.0.1', 22)), (socket.AF_INET, ('
     expect(bench.report.lanes.user.network).toBe('hosts');
     const running = bench.run('a-session', "import time\nopen('up', 'w').close()\ntime.sleep(600)");
     const { workspace } = await bench.session('a-session');
-    while (!existsSync(join(workspace, 'up'))) await new Promise((resolve) => setTimeout(resolve, 20));
+    await expect.poll(() => existsSync(join(workspace, 'up'))).toBe(true);
 
     process.kill(partsOf(bench.stateDir, 'broker')[0]!, 'SIGKILL');
 

@@ -253,7 +253,7 @@ describe('content folders', () => {
 
     const answer = await create({ chapter_id: 'any', ...withBundle(bundle) });
 
-    expect(performance.now() - from).toBeLessThan(2_000);
+    expect(performance.now() - from).toBeLessThan(30_000); // A bomb that goes off takes hours.
     expect((globalThis as Record<string, unknown>)['pwned']).toBeUndefined();
     expect([200, 404, 422]).toContain(answer.status);
     expect(answer.body).not.toContain('PRIVATE');

@@ -2,7 +2,7 @@ import { stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { createProvider, within } from '../support/provider/index.ts';
+import { DEFAULT_WAIT_MS, createProvider, within } from '../support/provider/index.ts';
 import { collectSse, openSse, parseFrame, requireGapFree } from '../support/sse-client.ts';
 import { createTemporaryFolder } from '../support/temporary-folder.ts';
 
@@ -42,7 +42,7 @@ describe('readers and folders of the tests', () => {
 
     await expect(stream.untilTerminal()).rejects.toThrow(/waited 30 ms|waited \d+/);
     await stream.close();
-    await within(gone, 1000, () => 'the server still sees the connection');
+    await within(gone, DEFAULT_WAIT_MS, () => 'the server still sees the connection');
   });
 
   it.each([

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
+import { keepProcess } from './kept-processes.ts';
 import { PROGRAM } from './sidecar-process.ts';
 
 /** A running command of the built program. */
@@ -24,6 +25,7 @@ export function startCommand(args: readonly string[], env: Record<string, string
   child.stderr.setEncoding('utf8').on('data', (text: string) => { err += text; });
   child.stdin.on('error', () => undefined);
   const closed = once(child, 'close');
+  keepProcess({ title: `sidecar ${args.join(' ')}`, child, log: () => err });
   return {
     child,
     announcement: async () => {

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
+import { freePort } from './free-port.ts';
+import { keepProcess } from './kept-processes.ts';
+import { within } from './provider/bounded.ts';
 import { createTemporaryFolder } from './temporary-folder.ts';
 
-const READY_MS = 40_000;
+const READY_MS = 110_000;
 
 /** A real Jupyter Kernel Gateway. */
 export interface KernelGateway extends AsyncDisposable {
@@ -15,16 +16,6 @@ export interface KernelGateway extends AsyncDisposable {
   call(method: string, path: string): Promise<{ status: number; body: any }>;
   /** SIGKILL, and waits until it is gone. */
   kill(): Promise<void>;
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Starts `jupyter_kernel_gateway` and waits until it says that it is there. */
@@ -38,21 +29,23 @@ export async function startKernelGateway(options: { python: string; token: strin
   });
   const exited = once(child, 'exit');
   let said = '';
-  await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`the kernel gateway is not ready: ${said}`)), READY_MS);
-    child.once('exit', (code) => reject(new Error(`the kernel gateway ended with ${code}: ${said}`)));
-    createInterface({ input: child.stderr }).on('line', (line) => {
-      said = `${said}${line}\n`.slice(-8_000);
-      if (!line.includes('is available at')) return;
-      clearTimeout(timer);
-      resolve();
-    });
-  });
-  const url = `http://127.0.0.1:${port}`;
+  keepProcess({ title: 'the kernel gateway', child, log: () => said });
   const kill = async (): Promise<void> => {
     child.kill('SIGKILL');
     await exited;
   };
+  const isThere = new Promise<void>((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`the kernel gateway ended with ${code}: ${said}`)));
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      said = `${said}${line}\n`.slice(-8_000);
+      if (line.includes('is available at')) resolve();
+    });
+  });
+  await within(isThere, READY_MS, () => `the kernel gateway is not ready: ${said}`).catch(async (error: unknown) => {
+    await kill();
+    throw error;
+  });
+  const url = `http://127.0.0.1:${port}`;
   return {
     url, port, kill,
     call: async (method, path) => {

@@ -22,7 +22,7 @@ export interface RawRequest {
   readonly body?: string | Buffer;
 }
 
-const DEFAULT_BOUND_MS = 10_000;
+const DEFAULT_BOUND_MS = 30_000;
 
 /** Sends one request without any client library in between. A body gets its length unless a header names one. */
 export async function rawRequest({ port, method = 'GET', target = '/', headers = {}, host, body }: RawRequest): Promise<RawAnswer> {

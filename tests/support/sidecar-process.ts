@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
+import { keepProcess } from './kept-processes.ts';
+import { within } from './provider/bounded.ts';
 import { openSse } from './sse-client.ts';
 import type { SseStream } from './sse-client.ts';
 import { createTemporaryFolder } from './temporary-folder.ts';
@@ -9,6 +11,10 @@ import { createTemporaryFolder } from './temporary-folder.ts';
 const root = join(import.meta.dirname, '..', '..');
 /** The built program. */
 export const PROGRAM = join(root, 'dist', 'sidecar', 'main.mjs');
+
+/** Bounds against hanging. */
+const READY_MS = 60_000;
+const CALL_MS = 90_000;
 
 export interface SidecarOptions {
   /** Data folder to go on with; unset = a fresh one that goes with the process. */
@@ -67,14 +73,24 @@ export async function startSidecar(options: SidecarOptions = {}): Promise<Sideca
   let errors = '';
   child.stderr.on('data', (chunk: Buffer) => { errors = (errors + chunk.toString()).slice(-64_000); });
   const exited = new Promise<number | null>((resolve) => { child.once('exit', (code) => resolve(code)); });
-  const ready = await readReadyLine(child, () => errors);
+  keepProcess({ title: 'the sidecar', child, log: () => errors });
+  const end = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await exited;
+    await folder?.[Symbol.asyncDispose]();
+  };
+  const isReady = within(readReadyLine(child, () => errors), READY_MS, () => `no ready line\n${errors}`);
+  const ready = await isReady.catch(async (error: unknown) => {
+    await end();
+    throw error;
+  });
   const url = String(ready['url']);
   const token = String(ready['token'] ?? options.env?.['SIDECAR_TOKEN'] ?? '');
   const auth = { authorization: `Bearer ${token}` };
 
   const call: SidecarProcess['call'] = async (method, path, body, headers = {}) => {
     const response = await fetch(url + path, {
-      method, headers: { ...auth, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      signal: AbortSignal.timeout(CALL_MS), method, headers: { ...auth, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const isJson = response.headers.get('content-type')?.includes('json') ?? false;
@@ -103,10 +119,6 @@ export async function startSidecar(options: SidecarOptions = {}): Promise<Sideca
       child.kill(signal);
       return await exited;
     },
-    [Symbol.asyncDispose]: async () => {
-      child.kill('SIGKILL');
-      await exited;
-      await folder?.[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: end,
   };
 }

@@ -1,7 +1,7 @@
 import { within } from './provider/bounded.ts';
 
 const TERMINAL_TYPES: ReadonlySet<string> = new Set(['complete', 'cancelled', 'llm_error', 'error']);
-const DEFAULT_BOUND_MS = 10_000;
+const DEFAULT_BOUND_MS = 30_000;
 const MAX_FRAME_CHARACTERS = 4 * 1024 * 1024;
 
 /** One frame: its id, its parsed object, the exact text, and when it arrived (`performance.now()`). */

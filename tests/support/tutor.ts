@@ -43,7 +43,11 @@ export async function startTutor(options: SidecarOptions = {}): Promise<Tutor> {
   const sessionsDir = options.sessionsDir ?? folder.path;
   const start = (): Promise<SidecarProcess> =>
     startSidecar({ ...options, sessionsDir, env: { ...modelEnvironment(provider), SIDECAR_PYTHON: folder.join('no-python'), ...options.env } });
-  let sidecar = await start();
+  let sidecar = await start().catch(async (error: unknown) => {
+    await provider.close();
+    await folder[Symbol.asyncDispose]();
+    throw error;
+  });
   scriptQuietly(provider);
   const read = async (sessionId: string, route: string): Promise<any> => (await sidecar.call('GET', `/api/session/${sessionId}/${route}`)).body;
   const tutor: Tutor = {

@@ -10,7 +10,8 @@ import type { MessageMaker } from './connection/new-message.ts';
 import { startError } from './connection/pipe-connection.ts';
 import { checkNotebookCell, storeCellOutputs } from './files/store-outputs.ts';
 import { REMOTE_GUARDS } from './gateway/gateway-connection.ts';
-import { askKernel, askOrRefuse } from './kernels/ask-kernel.ts';
+import { ASK_TIMES, askKernel, askOrRefuse } from './kernels/ask-kernel.ts';
+import type { AskTimes } from './kernels/ask-kernel.ts';
 import { createJupyterKernels } from './kernels/create-jupyter-kernels.ts';
 import type { JupyterKernels } from './kernels/jupyter-kernels.ts';
 import type { Kernel } from './kernels/kernel.ts';
@@ -18,9 +19,6 @@ import { KernelRegistry } from './kernels/kernel-registry.ts';
 import type { CellFrames, CursorRequest, NotebookStatus, Notebooks, NotebooksDeps } from './notebook-contract.ts';
 
 const CLIENT_CELL_SECONDS = 600;
-/** A running cell may hold an answer back for ever; an idle kernel is only slow, at its first completion. */
-const ASK_MS = { busy: 1_000, idle: 5_000 } as const;
-const IS_COMPLETE_MS = 500;
 
 /** Makes the notebooks of this process. No kernel runs before the first call that needs one. */
 export function createNotebooks(deps: NotebooksDeps): Notebooks {
@@ -34,11 +32,13 @@ class SessionNotebooks implements Notebooks {
   readonly #deps: NotebooksDeps;
   readonly #registry: KernelRegistry;
   readonly #make: MessageMaker;
+  readonly #askTimes: AskTimes;
   /** Running and waiting cells of our routes, by session; an entry leaves with its cell. */
   readonly #runs = new Map<CellRun, { sessionId: string; kernel: Kernel }>();
 
   constructor(deps: NotebooksDeps) {
     this.#deps = deps;
+    this.#askTimes = { ...ASK_TIMES, ...deps.times };
     this.#make = createMessageMaker(deps, `sidecar-${deps.ids.secret(9)}`);
     this.#registry = new KernelRegistry(deps, (kernel, message, onUnrun) => this.#runForClient(kernel, message, onUnrun));
     this.jupyter = createJupyterKernels(this.#registry, deps);
@@ -111,7 +111,7 @@ class SessionNotebooks implements Notebooks {
 
   async isComplete(sessionId: string, code: string): Promise<{ status: string; indent: string }> {
     const connection = await this.#connect(sessionId);
-    const answer = await askKernel(connection, this.#deps, { type: 'is_complete_request', content: { code }, timeoutMs: IS_COMPLETE_MS });
+    const answer = await askKernel(connection, this.#deps, { type: 'is_complete_request', content: { code }, timeoutMs: this.#askTimes.isCompleteMs });
     return { status: String(answer?.status ?? 'unknown'), indent: String(answer?.indent ?? '') };
   }
 
@@ -206,7 +206,7 @@ class SessionNotebooks implements Notebooks {
   async #ask(sessionId: string, type: string, content: Record<string, unknown>): Promise<Record<string, unknown>> {
     const connection = await this.#connect(sessionId);
     const isBusy = this.#registry.tryMain(sessionId)?.queue.isBusy ?? false;
-    return await askOrRefuse(connection, this.#deps, { type, content, timeoutMs: isBusy ? ASK_MS.busy : ASK_MS.idle });
+    return await askOrRefuse(connection, this.#deps, { type, content, timeoutMs: isBusy ? this.#askTimes.askBusyMs : this.#askTimes.askIdleMs });
   }
 
   async #connect(sessionId: string) {

@@ -3,6 +3,7 @@ import type { CellAnswer, CellRequest } from '../../contracts/index.ts';
 import type { Store } from '../../store/index.ts';
 import type { ExecutionGuard } from '../guard/index.ts';
 import type { TaskTimes } from './cells/run-task.ts';
+import type { AskTimes } from './kernels/ask-kernel.ts';
 import type { JupyterKernels } from './kernels/jupyter-kernels.ts';
 
 /** Folders of a session, as real absolute paths. */
@@ -30,8 +31,8 @@ export interface NotebooksDeps {
   redact(text: string): string;
   /** 0..1; spreads attempts to reach a gateway again. */
   random(): number;
-  /** Shorter times, for tests. */
-  times?: Partial<TaskTimes>;
+  /** Other times, for tests. */
+  times?: Partial<TaskTimes & AskTimes>;
 }
 
 /** Encoded frames of one cell. Leaving neither stops nor slows it. */

@@ -7,6 +7,8 @@ import type { OutputLimits, StreamName, Trailer } from './worker-contract.ts';
 /** Past the kept part at most this much is read in a window, so that a flood leaves the event loop free. */
 const WINDOW_MS = 100;
 const WINDOW_BYTES = 6_710_886;
+/** More than this no pipe holds for us. */
+const PIPE_BYTES = 1024 * 1024;
 
 export interface OutputMeterOptions {
   stdout: Readable;
@@ -39,6 +41,25 @@ export class OutputMeter {
     this.#texts = { stdout: new HeadTail(options.limits), stderr: new HeadTail(options.limits) };
     this.#cutter = new TrailerCutter(options.secret);
     this.ended = Promise.all([this.#read('stdout'), this.#read('stderr')]).then(() => undefined);
+  }
+
+  /**
+   * Resolves when both streams have ended, else when `afterMs` have passed and everything is read that had arrived by then: on a busy machine
+   * the time may be over before this process had its turn to read.
+   */
+  async settled(afterMs: number): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, afterMs);
+    const isEnded = await Promise.race([this.ended.then(() => true), late.promise.then(() => false)]);
+    clearTimeout(timer);
+    if (isEnded) return;
+    const most = this.#bytes + PIPE_BYTES;
+    for (let before = -1; this.#bytes > before && this.#bytes < most;) {
+      before = this.#bytes;
+      this.#options.stdout.resume();
+      this.#options.stderr.resume();
+      for (let turn = 0; turn < 2; turn += 1) await new Promise((resolve) => { setImmediate(resolve); });
+    }
   }
 
   /** Ends the texts. `reserve` is left free at the end of stderr for what the host adds. */

@@ -38,7 +38,7 @@ export async function runProgram(tools: RunTools, worker: ReadyWorker, { job, ho
     stop.end();
     deadline.cancel();
     const durationMs = Math.round(tools.clock.monotonicMs() - startedAt);
-    await Promise.all([bounded(meter.ended, DRAIN_MS), bounded(child.gone, GONE_MS)]);
+    await Promise.all([meter.settled(DRAIN_MS), bounded(child.gone, GONE_MS)]);
     hooks.onStep('gone');
     if (stop.reason() === null && sent?.isRefused() === true) return { ...describeNoStart('worker_lost', { detail: '', language: hooks.language }), durationMs };
     if (stop.reason() === null && wasBrokerLost(exit, child.backend)) {

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { Slots } from './slots.ts';
 
 /** Enters and notes the name once it is in. */
-function enter(slots: Slots, sessionId: string, seen: string[], signal = AbortSignal.timeout(5000)) {
+function enter(slots: Slots, sessionId: string, seen: string[], signal = AbortSignal.timeout(60_000)) {
   return slots.enter(sessionId, signal).then((slot) => {
     seen.push(sessionId);
     return slot;

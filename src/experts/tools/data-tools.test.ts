@@ -75,7 +75,7 @@ beforeAll(async () => {
   for (const [name, content] of Object.entries(FILES)) await writeFile(folder.join('inputs', name), content);
   const { stdout } = await runPython(MANY, JSON.stringify(CALLS.map((call) => ({ ...call, language: 'en' }))));
   for (const [index, result] of (JSON.parse(stdout) as Record<string, any>[]).entries()) answers.set(keyOf(CALLS[index]!.tool, CALLS[index]!.input), result);
-}, 60_000);
+});
 afterAll(async () => await folder[Symbol.asyncDispose]());
 
 describe.skipIf(python === null)('the data tools', () => {

@@ -25,7 +25,7 @@ function callTo(protocol: 'openai' | 'anthropic', change: Partial<AdapterCall> =
   return { request: replyRequest(), endpoint, shape: initialShape(endpoint), rung: null, onActivity: () => undefined, ...change };
 }
 
-async function read(call: AdapterCall, signal: AbortSignal = AbortSignal.timeout(3000)): Promise<{ parts: AdapterPart[]; error: unknown }> {
+async function read(call: AdapterCall, signal: AbortSignal = AbortSignal.timeout(60_000)): Promise<{ parts: AdapterPart[]; error: unknown }> {
   const adapter = await loadSdkAdapter();
   const parts: AdapterPart[] = [];
   try {

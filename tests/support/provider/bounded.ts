@@ -1,5 +1,5 @@
-/** How long a test waits for something that should happen at once. */
-export const DEFAULT_WAIT_MS = 5_000;
+/** How long a test waits for something that should happen at once: a bound against hanging, also on a busy machine. */
+export const DEFAULT_WAIT_MS = 30_000;
 
 /** Awaits a promise for a bounded time; the error says what did not happen. */
 export async function within<T>(promise: Promise<T>, ms: number, what: () => string): Promise<T> {

@@ -38,6 +38,7 @@ export class RunningTask {
   #isOver = false;
   #stop: 'cancelled' | 'timeout' | null = null;
   #missed = 0;
+  #messageCount = 0;
 
   constructor(connection: KernelConnection, task: ExecuteTask, tools: TaskTools) {
     this.#connection = connection;
@@ -84,6 +85,7 @@ export class RunningTask {
   }
 
   #take(message: JupyterMessage): void {
+    this.#messageCount += 1;
     this.#task.onMessage(message);
     const { channel, header, content } = message;
     if (channel === 'shell' && header.msg_type === 'execute_reply') this.#reply ??= content;
@@ -92,7 +94,16 @@ export class RunningTask {
     if (this.#reply === null && !this.#isIdle) return;
     if (this.#reply !== null && this.#isIdle) return this.#finishSoon();
     // One of the two is missing: an interrupt can swallow a reply, and idle may be late.
-    this.#settle ??= setTimeout(() => this.#finishDone(), this.#tools.times.settleMs);
+    this.#settle ??= setTimeout(() => this.#finishQuiet(this.#messageCount), this.#tools.times.settleMs);
+  }
+
+  /** Idle comes behind all output: only silence shows that it will not come. Behind idle a thread may print for ever. */
+  #finishQuiet(seen: number): void {
+    setImmediate(() => setImmediate(() => {
+      if (this.#isOver) return;
+      if (this.#isIdle || this.#messageCount === seen) return this.#finishDone();
+      this.#settle = setTimeout(() => this.#finishQuiet(this.#messageCount), this.#tools.times.settleMs);
+    }));
   }
 
   #waitForInput(): void {

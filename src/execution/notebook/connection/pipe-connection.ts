@@ -17,8 +17,9 @@ import { StderrTail } from './stderr-tail.ts';
 
 const READY_MS = 30_000;
 const SHUTDOWN_EXTRA_MS = 300;
-/** Last words of a dead kernel may still be in its pipes. */
+/** Last words of a dead kernel may still be in its pipes; more than this many turns of the event loop they do not take. */
 const LAST_WORDS_MS = 50;
+const LAST_WORDS_TURNS = 256;
 
 /** What a kernel is started with. */
 export interface PipeKernelOptions {
@@ -77,6 +78,7 @@ export class PipeConnection implements KernelConnection {
   #isGone = false;
   #hasSaidBye = false;
   #pingId = 0;
+  #chunkCount = 0;
 
   constructor(id: string, child: GuardedChild) {
     this.id = id;
@@ -178,6 +180,7 @@ export class PipeConnection implements KernelConnection {
   }
 
   #receive(chunk: Buffer): void {
+    this.#chunkCount += 1;
     if (this.#ended?.detail === 'protocol') return;
     try {
       for (const frame of this.#reader.push(chunk)) this.#take(frame);
@@ -196,19 +199,29 @@ export class PipeConnection implements KernelConnection {
   }
 
   #hear(chunk: Buffer): void {
+    this.#chunkCount += 1;
     const text = this.#stderr.push(chunk);
     if (text !== '') this.#texts.tell(text);
   }
 
   async #watch(): Promise<KernelGoneFacts> {
     const exit = await this.child.exited;
-    await new Promise<void>((resolve) => { setTimeout(resolve, LAST_WORDS_MS).unref(); });
+    await this.#readLastWords();
     this.#isGone = true;
     const found = reasonOfExit(exit, this.child.backend, this.#hasSaidBye);
     const early = this.#info === null ? explainStartFailure(exit, this.#stderr.text) : null;
     await this.child.gone;
     const cause = this.#causeOf(exit.limit !== null) ?? (early === null ? found : { reason: early.reason, detail: early.detail });
     return { ...cause, stderrTail: this.#stderr.text, exitCode: exit.code, signal: found.signal };
+  }
+
+  /** On a busy machine the time may be over before this process had its turn to read: what had come by then is read first. */
+  async #readLastWords(): Promise<void> {
+    await new Promise<void>((resolve) => { setTimeout(resolve, LAST_WORDS_MS).unref(); });
+    for (let turn = 0, before = -1; turn < LAST_WORDS_TURNS && this.#chunkCount > before; turn += 2) {
+      before = this.#chunkCount;
+      for (let each = 0; each < 2; each += 1) await new Promise<void>((resolve) => { setImmediate(resolve); });
+    }
   }
 
   /** A limit of the guard beats what we meant to do; otherwise our own intent explains the end. */

@@ -8,6 +8,10 @@ import { createMessageMaker } from '../connection/new-message.ts';
 /** Subshells by connection; an entry goes with its connection. */
 const subshells = new WeakMap<KernelConnection, Promise<string | null>>();
 
+/** How long a question may take. A running cell may hold an answer back for ever; an idle kernel is only slow, at its first completion. */
+export interface AskTimes { askBusyMs: number; askIdleMs: number; isCompleteMs: number }
+export const ASK_TIMES: AskTimes = { askBusyMs: 1_000, askIdleMs: 5_000, isCompleteMs: 500 };
+
 export interface Question { type: string; content: JsonObject; timeoutMs: number }
 
 /**

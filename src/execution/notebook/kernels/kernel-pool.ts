@@ -5,7 +5,8 @@ import type { KernelConnection } from '../connection/kernel-connection.ts';
 const KERNEL_MB = 100;
 /** Share of the memory that must be available before a spare is made. */
 const LEAST_FREE = 0.15;
-const PROBE_MS = 250;
+/** A spare that is alive answers within this, also on a busy machine. */
+const PROBE_MS = 2_000;
 const IDLE_MS = 600_000;
 const MAX_AGE_MS = 6 * 3_600_000;
 

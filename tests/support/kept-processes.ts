@@ -1,0 +1,28 @@
+import type { ChildProcess } from 'node:child_process';
+
+/** A program that a test has started. */
+export interface KeptProcess { title: string; child: ChildProcess; /** What it has told so far. */ log(): string }
+
+const SHOWN_LINES = 25;
+const kept = new Set<KeptProcess>(); // left by `forgetEnded`
+
+process.on('exit', () => { for (const { child } of kept) child.kill('SIGKILL'); });
+
+/** Ends a program with this process, if its own owner never came to it, and remembers what it said for the test that fails. */
+export function keepProcess(started: KeptProcess): void {
+  kept.add(started);
+}
+
+/** The last lines of every program that ran in this test. */
+export function lastWords(): string {
+  return [...kept].map(({ title, child, log }) => {
+    const end = child.exitCode ?? child.signalCode;
+    const lines = log().trimEnd().split('\n').slice(-SHOWN_LINES).join('\n');
+    return `— ${title} ${child.pid ?? ''} (${end === null ? 'running' : `ended: ${end}`})\n${lines}`;
+  }).join('\n');
+}
+
+/** Forgets programs that have ended. */
+export function forgetEnded(): void {
+  for (const each of kept) if (each.child.exitCode !== null || each.child.signalCode !== null) kept.delete(each);
+}
