@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/config/index.ts';
 import type { Clock } from '../../src/config/index.ts';
@@ -27,6 +27,15 @@ async function openOwn(options: BenchOptions): Promise<void> {
   own = await openExecutionBench({ preload: [], ...options });
   bench = own;
 }
+
+/** Children of a process that wrap a worker. */
+const workerPids = (parent: number): number[] =>
+  execFileSync('pgrep', ['-P', String(parent), '-f', 'worker.py'], { encoding: 'utf8' }).trim().split('\n').map(Number);
+
+const descendantsOf = (pid: number): number[] => {
+  const below = spawnSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' }).stdout.split('\n').filter((line) => line !== '').map(Number);
+  return below.flatMap((each) => [each, ...descendantsOf(each)]);
+};
 
 const request = (code: string, more: Record<string, unknown> = {}) => RunRequestSchema.parse({ code, ...more });
 
@@ -254,11 +263,26 @@ describe('warm workers', () => {
     await openOwn({ poolMb: 512 });
     await bench.run('a15', 'pass');
     await bench.pool.settled();
-    const [worker] = execFileSync('pgrep', ['-P', String(process.pid), '-f', 'worker.py'], { encoding: 'utf8' }).trim().split('\n').map(Number);
+    const [worker] = workerPids(process.pid);
     process.kill(worker!, 'SIGKILL');
     const answer = await bench.run('a15', 'print("fine")');
 
     expect(answer).toMatchObject({ reason: 'ok', stdout: 'fine\n' });
+  });
+
+  it('are replaced when they die with the job in their pipe (E60)', async () => {
+    await openOwn({ poolMb: 512 });
+    await bench.run('a17', 'pass');
+    await bench.pool.settled();
+    const [outer] = workerPids(process.pid);
+    const worker = descendantsOf(outer!).at(-1)!;
+    process.kill(worker, 'SIGSTOP');
+    const answer = bench.run('a17', 'open("ran.txt", "a").write("x"); print("fine")');
+    while (bench.pool.idleCount('a17') > 0) await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    process.kill(worker, 'SIGKILL');
+
+    expect(await answer).toMatchObject({ reason: 'ok', stdout: 'fine\n', start: 'cold', artifacts: [{ path: 'ran.txt', size_bytes: 1 }] });
   });
 
   it('are not used when a file of the workspace hides a module they have', async () => {

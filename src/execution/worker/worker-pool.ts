@@ -124,7 +124,7 @@ export class WorkerPool {
     if (group === undefined) return null;
     this.#dropStale(group, spec);
     for (let idle = group.idle.shift(); idle !== undefined; idle = group.idle.shift()) {
-      if (idle.worker.isAlive()) return idle.worker;
+      if (idle.worker.child.isAlive()) return idle.worker;
     }
     return null;
   }
