@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 
-const WORKER_MB = 25;
+/** A worker that has imported numpy and pandas is larger; one without imports is smaller. */
+const LOADED_MB = 25;
 const POLL_MS = 40;
 const CALM_POLLS = 3;
 const SETTLE_MS = 15_000;
@@ -43,7 +44,7 @@ export function workersBelow(pid: number): Seen[] {
   return found;
 }
 
-/** Waits until `count` workers have imported what they import and stand still. False when that takes too long. */
+/** Waits until `count` workers of each kind are there and stand still. False when that takes too long. */
 export async function workersSettled(pid: number, count: number): Promise<boolean> {
   const until = performance.now() + SETTLE_MS;
   let last = '';
@@ -52,7 +53,8 @@ export async function workersSettled(pid: number, count: number): Promise<boolea
     await delay(POLL_MS);
     const seen = workersBelow(pid);
     const now = seen.map((each) => `${each.pid}${each.state}${each.ticks}`).join(' ');
-    const isReady = seen.length >= count && seen.every((each) => each.state === 'S' && each.residentMb > WORKER_MB);
+    const loaded = seen.filter((each) => each.residentMb > LOADED_MB).length;
+    const isReady = loaded >= count && seen.length - loaded >= count && seen.every((each) => each.state === 'S');
     calm = isReady && now === last ? calm + 1 : 0;
     last = now;
   }

@@ -1,7 +1,8 @@
 """A worker: imports what a program is likely to need, waits for one job on its lifeline, runs it and ends.
 
 Usage: python -P -s -B -X utf8 worker.py <run folder>. Frames on descriptor 0: u32 big-endian length and a JSON object; first the
-set-up `{preload, figures}`, then the job. Descriptor 1 carries one ready line and from then on only what the program prints.
+set-up `{preload, figures}`, then the job. Descriptor 1 carries one ready line, the job's secret as a line when the job was taken, and
+from then on only what the program prints.
 """
 import importlib
 import json
@@ -36,6 +37,8 @@ def main():
     ready = {"sidecar": "ready", "protocol": PROTOCOL, **bootstrap.start_facts(), "preloaded": preloaded}
     os.write(1, json.dumps(ready).encode() + b"\n")
     job = read_frame(guarded.lifeline)
+    # No code of others has run yet, so nobody else can say this: from here on the program may have begun.
+    os.write(1, job["secret"].encode() + b"\n")
     guarded.limit(job["limits"])
     guarded.use_workspace()
     worker_run.run(job, guarded, run_folder)

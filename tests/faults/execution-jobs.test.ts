@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/config/index.ts';
 import type { Clock } from '../../src/config/index.ts';
@@ -27,6 +27,15 @@ async function openOwn(options: BenchOptions): Promise<void> {
   own = await openExecutionBench({ preload: [], ...options });
   bench = own;
 }
+
+/** Children of a process that wrap a worker. */
+const workerPids = (parent: number): number[] =>
+  execFileSync('pgrep', ['-P', String(parent), '-f', 'worker.py'], { encoding: 'utf8' }).trim().split('\n').map(Number);
+
+const descendantsOf = (pid: number): number[] => {
+  const below = spawnSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' }).stdout.split('\n').filter((line) => line !== '').map(Number);
+  return below.flatMap((each) => [each, ...descendantsOf(each)]);
+};
 
 const request = (code: string, more: Record<string, unknown> = {}) => RunRequestSchema.parse({ code, ...more });
 
@@ -247,39 +256,88 @@ describe('warm workers', () => {
 
     expect([cold['start'], warm['start']]).toEqual(['cold', 'warm']);
     expect(warm.stdout).toBe('False\n');
-    expect(bench.pool.idleCount('a14')).toBe(2);
+    // Two without imports, since light programs come fast, and one with them.
+    expect(bench.pool.idleCount('a14')).toBe(3);
+  });
+
+  it('are of two kinds: a light program gets one without imports, any other one that has them', async () => {
+    await openOwn({ poolMb: 512, preload: ['pandas'] });
+    await bench.session('a19');
+    await bench.runner.prepare('a19');
+    await bench.pool.settled();
+    const light = await bench.run('a19', 'import sys; print("pandas" in sys.modules)');
+    const other = await bench.run('a19', 'import sys; print("pandas" in sys.modules, eval("1"))');
+
+    expect([light['start'], light.stdout, other['start'], other.stdout]).toEqual(['warm', 'False\n', 'warm', 'True 1\n']);
+  });
+
+  it('serve what the text of a program does not show', async () => {
+    await openOwn({ poolMb: 100, preload: ['pandas'] });
+    await bench.session('a20');
+    await bench.runner.prepare('a20');
+    await bench.pool.settled();
+    const hidden = 'print(getattr(__import__("sys").modules["builtins"], "__imp" + "ort__")("pan" + "das").Series([1, 2]).sum())';
+    const [first, second] = [await bench.run('a20', hidden), await bench.run('a20', hidden)];
+
+    // The second one finds only the worker without imports.
+    expect([first['start'], first.stdout, second['start'], second.stdout]).toEqual(['warm', '3\n', 'warm', '3\n']);
   });
 
   it('are replaced when they die while they wait (E60)', async () => {
     await openOwn({ poolMb: 512 });
     await bench.run('a15', 'pass');
     await bench.pool.settled();
-    const [worker] = execFileSync('pgrep', ['-P', String(process.pid), '-f', 'worker.py'], { encoding: 'utf8' }).trim().split('\n').map(Number);
+    const [worker] = workerPids(process.pid);
     process.kill(worker!, 'SIGKILL');
     const answer = await bench.run('a15', 'print("fine")');
 
     expect(answer).toMatchObject({ reason: 'ok', stdout: 'fine\n' });
   });
 
-  it('are not used when a file of the workspace hides a module they have', async () => {
+  it('are replaced when they die with the job in their pipe (E60)', async () => {
+    await openOwn({ poolMb: 512 });
+    await bench.run('a17', 'pass');
+    await bench.pool.settled();
+    const [outer] = workerPids(process.pid);
+    const worker = descendantsOf(outer!).at(-1)!;
+    process.kill(worker, 'SIGSTOP');
+    const answer = bench.run('a17', 'open("ran.txt", "a").write("x"); print("fine")');
+    while (bench.pool.idleCount('a17') > 0) await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    process.kill(worker, 'SIGKILL');
+
+    expect(await answer).toMatchObject({ reason: 'ok', stdout: 'fine\n', start: 'cold', artifacts: [{ path: 'ran.txt', size_bytes: 1 }] });
+  });
+
+  it('with imports are not used when a file of the workspace hides a module they have', async () => {
     await openOwn({ poolMb: 512, preload: ['pandas'] });
     const { workspace } = await bench.session('a16');
     await bench.run('a16', 'pass');
     await bench.pool.settled();
     await writeFiles(workspace, { 'pandas.py': 'value = 7' });
 
-    expect(await bench.run('a16', 'import pandas; print(pandas.value)')).toMatchObject({ start: 'cold', stdout: '7\n' });
+    expect(await bench.run('a16', 'import pandas; print(pandas.value)')).toMatchObject({ start: 'warm', stdout: '7\n' });
   });
 
-  it('leave room: the least recently used session loses its worker first (E63)', async () => {
-    await openOwn({ poolMb: 150 });
+  it('leave room: the least recently used session loses its workers first (E63)', async () => {
+    await openOwn({ poolMb: 185, preload: ['json'] });
     for (const id of ['a', 'b', 'c']) {
       await bench.session(id);
       await bench.runner.prepare(id);
       await bench.pool.settled();
     }
 
-    expect(['a', 'b', 'c'].map((id) => bench.pool.idleCount(id))).toEqual([0, 1, 1]);
+    expect(['a', 'b', 'c'].map((id) => bench.pool.idleCount(id))).toEqual([0, 2, 2]);
+  });
+
+  it('are small ones where the memory for the pool is small', async () => {
+    await openOwn({ poolMb: 50, preload: ['pandas'] });
+    await bench.session('a21');
+    await bench.runner.prepare('a21');
+    await bench.pool.settled();
+
+    expect(bench.pool.idleCount('a21')).toBe(1);
+    expect(await bench.run('a21', 'import pandas; print("late")')).toMatchObject({ start: 'warm', stdout: 'late\n' });
   });
 });
 

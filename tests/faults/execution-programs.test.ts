@@ -262,7 +262,7 @@ it('replaces a worker that dies before it takes its job, once and silently (E60)
       executionId: 'exe_1', code: 'print("second")', path: null, argv: [], stdin: '', seed: null, wallMs: 5_000, keepsFigures: false, isNetworkOff: true,
       limits: laneLimits('user', { memoryBytes: 4e9 }), output: { unit: 'characters', head: 100, tail: 100, ceilingBytes: 1e6 },
     },
-    isFresh: false, hooks: { signal: new AbortController().signal, language: 'en', onText: () => {}, onStep: () => {} },
+    need: 'light', hooks: { signal: new AbortController().signal, language: 'en', onText: () => {}, onStep: () => {} },
   });
 
   expect(report).toMatchObject({ reason: 'ok', stdout: 'second\n' });

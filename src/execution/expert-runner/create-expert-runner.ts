@@ -93,7 +93,7 @@ async function runCall(tools: CallTools, call: ExpertCall): Promise<ExpertCallRe
   const before = new Map((await call.workspace.artifacts()).map((file) => [file.path, file.sha256]));
   executionLog.open(record);
   const hooks = { signal: call.signal, language: call.language, onText: () => {}, onStep };
-  const { report, start } = await runOnWorker(tools, { spec: specOf(call.workspace), job, isFresh: false, hooks });
+  const { report, start } = await runOnWorker(tools, { spec: specOf(call.workspace), job, need: 'loaded', hooks });
   const files = (await call.workspace.artifacts()).filter((file) => before.get(file.path) !== file.sha256);
   const shown = withVirtualPaths(report, call.workspace.folder);
   executionLog.close(record, { report: shown, start, artifacts: files.map(toArtifact), steps });

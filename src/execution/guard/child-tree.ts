@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import type { ChildCgroup } from './cgroup.ts';
-import { childrenOf, startTimeOf } from './process-files.linux.ts';
+import { childrenOf, isDoomed, startTimeOf } from './process-files.linux.ts';
 
 const FIND_MS = 2;
 const FIND_TRIES = 500;
@@ -8,6 +8,8 @@ const FIND_TRIES = 500;
 /** How a tree is ended and how its emptiness is shown. */
 export interface ChildTree {
   kill(): void;
+  /** True when the system shows that the main process or what wraps it is ending. */
+  isDoomed(): boolean;
   /** Asked after the main process has ended. */
   isEmpty(): boolean;
   /** False where an empty answer proves nothing. */
@@ -43,6 +45,7 @@ export function createBwrapTree(child: ChildProcess, cgroup: ChildCgroup | null)
       else child.kill('SIGKILL');
       cgroup?.kill();
     },
+    isDoomed: () => isDoomed(outer) || (inner !== null && isDoomed(inner.pid)),
     isEmpty: () => !isInnerAlive() && (cgroup === null || cgroup.pids().length === 0),
     close: () => clearInterval(search),
   };
@@ -64,6 +67,7 @@ export function createLauncherTree(child: ChildProcess, link: { kill(): void; su
         child.kill('SIGKILL');
       }
     },
+    isDoomed: () => process.platform === 'linux' && isDoomed(child.pid ?? 0),
     isEmpty: () => (options.cgroup === null ? link.survivors() === 0 : options.cgroup.pids().length === 0),
     close: () => {},
   };

@@ -155,6 +155,8 @@ export interface GuardedChild {
    * what holds; the program applies the rlimits among it (`guarded.limit(…)` of the bootstrap) before it runs code of others.
    */
   arm(limits: Partial<LaneLimits>): LaneLimits;
+  /** False as soon as its end can be seen, also before `exited` tells of it. Asked before it is given work. */
+  isAlive(): boolean;
   /** The limit that was hit so far. */
   readonly limit: LimitHit | null;
   /** Called at most once, just before the guard ends the tree for it. */

@@ -76,6 +76,10 @@ export class GuardedProcess implements GuardedChild {
 
   get limit(): LimitHit | null { return this.#limit; }
 
+  isAlive(): boolean {
+    return this.#isRunning() && !this.#parts.tree.isDoomed();
+  }
+
   onLimit(listener: (hit: LimitHit) => void): void {
     if (this.#limit === null) this.#listeners.add(listener);
     else listener(this.#limit);

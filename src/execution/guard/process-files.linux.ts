@@ -2,6 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 const PAGE_BYTES = 4096;
 const TICK_MS = 10;
+/** Bits of the fields `flags` and `signal` in /proc/<pid>/stat. */
+const EXITING = 0x4;
+const KILL_PENDING = 1 << 8;
 
 /** Usage of a tree at one moment. */
 export interface TreeUsage { pids: number[]; memoryBytes: number; threads: number; cpuMs: number }
@@ -11,6 +14,13 @@ export function startTimeOf(pid: number): string | null {
   const fields = statFields(pid);
   if (fields === null || fields[0] === 'Z' || fields[0] === 'X') return null;
   return fields[19] ?? null;
+}
+
+/** True when a process is gone, ends just now, or has a SIGKILL waiting for it: it will do nothing more that counts. */
+export function isDoomed(pid: number): boolean {
+  const fields = statFields(pid);
+  if (fields === null || fields[0] === 'Z' || fields[0] === 'X') return true;
+  return (Number(fields[6]) & EXITING) !== 0 || (Number(fields[28]) & KILL_PENDING) !== 0;
 }
 
 /** Identity of this boot; start times of another boot mean nothing. */

@@ -36,6 +36,7 @@ class UserLane implements UserRunner {
   constructor(deps: UserRunnerDeps) {
     this.#context = { ...deps, executionLog: createExecutionLog(deps), imports: new SessionImports(deps.store) };
     this.#jobs = new JobBoard(this.#context);
+    deps.pool.holdWhile(() => this.#slots.counts().queued > 0);
   }
 
   async run(sessionId: string, request: RunRequest): Promise<RunAnswer> {

@@ -5,7 +5,7 @@ import type { ExecutionRow } from '../../store/index.ts';
 import { laneCaps, laneLimits } from '../guard/index.ts';
 import type { LaneLimits } from '../guard/index.ts';
 import {
-  choosePreload, collectArtifacts, copyDatasets, describeNoStart, hidesPreload, hintFor, pruneFigures, runOnWorker, takeSnapshot, toRunNote,
+  choosePreload, collectArtifacts, copyDatasets, describeNoStart, hidesPreload, hintFor, needOf, pruneFigures, runOnWorker, takeSnapshot, toRunNote,
   warningFor,
 } from '../worker/index.ts';
 import type { Artifact, ExecutionLog, ExecutionStart, RunReport, Snapshot, Step, StepName, StreamName, WorkerSpec } from '../worker/index.ts';
@@ -87,7 +87,7 @@ async function execute(
   const spec = workerSpec(context, plan.sessionId, folders);
   const tops = [...before.keys()].map((name) => name.split('/')[0] ?? name);
   return await runOnWorker(context, {
-    spec, isFresh: hidesPreload(tops, spec.preload), hooks: { ...watch, language: plan.language },
+    spec, need: hidesPreload(tops, spec.preload) ? 'bare' : needOf(plan.code), hooks: { ...watch, language: plan.language },
     job: {
       executionId: plan.executionId, code: request.path === undefined ? plan.code : null, path: request.path ?? null, argv: request.argv,
       stdin: request.stdin, seed: null, wallMs: limits.wallMs, limits: limits.lane, keepsFigures: true,

@@ -9,6 +9,7 @@ export { startWorker, WorkerStartFailure, type ReadyWorker, type WorkerSpec } fr
 export { WorkerPool, type Claimed, type WorkerPoolDeps } from './worker-pool.ts';
 export { createWorkerPool } from './create-worker-pool.ts';
 export { importedModules, choosePreload, hidesPreload } from './preload.ts';
+export { needOf, type WorkerNeed } from './program-needs.ts';
 export { runProgram, type RunTools } from './run-program.ts';
 export type { RunHooks } from './run-hooks.ts';
 export { describeNoStart } from './describe-end.ts';

@@ -35,8 +35,11 @@ export class OutputMeter {
   #windowBytes = 0;
   #window: NodeJS.Timeout | null = null;
   #isClosed = false;
+  /** What is still to come of the worker's first words; null when it said something else. */
+  #expected: Buffer | null;
 
   constructor(options: OutputMeterOptions) {
+    this.#expected = Buffer.from(`${options.secret}\n`);
     this.#options = options;
     this.#texts = { stdout: new HeadTail(options.limits), stderr: new HeadTail(options.limits) };
     this.#cutter = new TrailerCutter(options.secret);
@@ -62,6 +65,16 @@ export class OutputMeter {
     }
   }
 
+  /** True when the worker said, before anything else, that it took the job. Without it no code of others has run. */
+  get isAcknowledged(): boolean {
+    return this.#expected?.length === 0;
+  }
+
+  /** True while nothing at all came on stdout. */
+  get isSilent(): boolean {
+    return this.#expected?.length === this.#options.secret.length + 1;
+  }
+
   /** Ends the texts. `reserve` is left free at the end of stderr for what the host adds. */
   finish(reserve: number): MeteredOutput {
     this.#isClosed = true;
@@ -77,10 +90,21 @@ export class OutputMeter {
   #read(name: StreamName): Promise<void> {
     const stream = this.#options[name];
     return new Promise((resolve) => {
-      stream.on('data', (chunk: Buffer) => this.#take(name, chunk));
+      stream.on('data', (chunk: Buffer) => {
+        const rest = name === 'stdout' && this.#expected !== null ? this.#acknowledge(chunk, this.#expected) : chunk;
+        if (rest.length > 0) this.#take(name, rest);
+      });
       stream.once('end', resolve).once('close', resolve).once('error', () => resolve());
       stream.resume();
     });
+  }
+
+  /** Cuts the acknowledgement off; bytes that are none are text, and none can follow them. */
+  #acknowledge(chunk: Buffer, expected: Buffer): Buffer {
+    const length = Math.min(chunk.length, expected.length);
+    const isExpected = chunk.subarray(0, length).equals(expected.subarray(0, length));
+    this.#expected = isExpected ? expected.subarray(length) : null;
+    return isExpected ? chunk.subarray(length) : chunk;
   }
 
   #take(name: StreamName, chunk: Buffer): void {

@@ -1,5 +1,6 @@
 import { GuardUnavailable } from '../guard/index.ts';
 import { describeNoStart } from './describe-end.ts';
+import type { WorkerNeed } from './program-needs.ts';
 import type { RunHooks } from './run-hooks.ts';
 import { runProgram } from './run-program.ts';
 import type { RunTools } from './run-program.ts';
@@ -8,8 +9,8 @@ import type { WorkerSpec } from './start-worker.ts';
 import type { RunReport, WorkerJob } from './worker-contract.ts';
 import type { Claimed, WorkerPool } from './worker-pool.ts';
 
-/** One program for one group's worker. `isFresh` asks for a worker without imports. */
-export interface WorkerRun { spec: WorkerSpec; job: WorkerJob; isFresh: boolean; hooks: RunHooks }
+/** One program for one group's worker, and the kind of worker that suits it. */
+export interface WorkerRun { spec: WorkerSpec; job: WorkerJob; need: WorkerNeed; hooks: RunHooks }
 
 /**
  * Claims a worker, cold when none is warm, and runs the program in it. A worker that dies before it takes the job is replaced once.
@@ -31,8 +32,8 @@ export async function runOnWorker(
   }
 }
 
-async function attempt(tools: RunTools & { pool: WorkerPool }, { spec, job, isFresh, hooks }: WorkerRun): Promise<{ report: RunReport; start: Claimed['start'] }> {
-  const { worker, start } = await tools.pool.claim(spec, { signal: hooks.signal, isFresh });
+async function attempt(tools: RunTools & { pool: WorkerPool }, { spec, job, need, hooks }: WorkerRun): Promise<{ report: RunReport; start: Claimed['start'] }> {
+  const { worker, start } = await tools.pool.claim(spec, { signal: hooks.signal, need });
   hooks.onStep('claimed');
   const report = await runProgram(tools, worker, { job, hooks });
   return { report, start };

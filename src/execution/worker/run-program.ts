@@ -20,7 +20,7 @@ export interface RunTools { clock: Clock; ids: Ids }
 /** Gives a worker its job, watches it and resolves when its whole tree is gone. Never throws for what the program does. */
 export async function runProgram(tools: RunTools, worker: ReadyWorker, { job, hooks }: { job: WorkerJob; hooks: RunHooks }): Promise<RunReport> {
   const { child } = worker;
-  if (!worker.isAlive()) return describeNoStart('worker_lost', { detail: '', language: hooks.language });
+  if (!child.isAlive()) return describeNoStart('worker_lost', { detail: '', language: hooks.language });
   const secret = tools.ids.secret(16);
   const startedAt = tools.clock.monotonicMs();
   const stop = createStop(worker, hooks);
@@ -31,18 +31,23 @@ export async function runProgram(tools: RunTools, worker: ReadyWorker, { job, ho
   const onCancel = (): void => stop.begin('cancelled');
   hooks.signal.addEventListener('abort', onCancel, { once: true });
   try {
-    const sent = hooks.signal.aborted ? null : sendJob(worker, job, secret);
-    if (sent === null) stop.refuse();
-    else hooks.onStep('started');
+    if (hooks.signal.aborted) {
+      stop.refuse();
+    } else {
+      sendJob(worker, job, secret);
+      hooks.onStep('started');
+    }
     const exit = await child.exited;
     stop.end();
     deadline.cancel();
     const durationMs = Math.round(tools.clock.monotonicMs() - startedAt);
     await Promise.all([meter.settled(DRAIN_MS), bounded(child.gone, GONE_MS)]);
     hooks.onStep('gone');
-    if (stop.reason() === null && sent?.isRefused() === true) return { ...describeNoStart('worker_lost', { detail: '', language: hooks.language }), durationMs };
-    if (stop.reason() === null && wasBrokerLost(exit, child.backend)) {
-      return { ...describeNoStart('worker_lost', { detail: '', language: hooks.language }), durationMs, hasBegun: true };
+    // The tree is gone, so the pipes end; the word that decides must not be missed because this process was slow to read it.
+    if (!meter.isAcknowledged) await bounded(meter.ended, GONE_MS);
+    const isOwnEnd = stop.reason() === null && exit.limit === null && !exit.killed;
+    if (isOwnEnd && (!meter.isAcknowledged || wasBrokerLost(exit, child.backend))) {
+      return { ...describeNoStart('worker_lost', { detail: '', language: hooks.language }), durationMs, hasBegun: !meter.isSilent };
     }
     return describeEnd({ worker, job, meter, durationMs, hooks, exit, facts: endFacts(worker, exit, stop.reason()) });
   } finally {
@@ -52,17 +57,15 @@ export async function runProgram(tools: RunTools, worker: ReadyWorker, { job, ho
   }
 }
 
-/** Sends the job; a worker that died before it could take it shows itself by a refused write. */
-function sendJob({ child }: ReadyWorker, job: WorkerJob, secret: string): { isRefused(): boolean } {
-  let isRefused = false;
+/** Sends the job. The pipe takes it even when the worker is dying; only the worker's own word shows that it was taken. */
+function sendJob({ child }: ReadyWorker, job: WorkerJob, secret: string): void {
   const limits = child.arm(job.limits);
   const separator = child.guest.workspace.includes('\\') ? '\\' : '/';
   child.stdin.write(encodeWorkerFrame({
     run: job.executionId, secret, code: job.code, path: job.path, argv: job.argv, stdin: job.stdin, limits, seed: job.seed,
     network_off: job.isNetworkOff && child.guards.network === 'enforced',
     figures_dir: job.keepsFigures ? [child.guest.workspace, '.figures', job.executionId].join(separator) : null,
-  }), (error) => { isRefused = error !== null && error !== undefined; });
-  return { isRefused: () => isRefused };
+  }));
 }
 
 type StopKind = NonNullable<EndFacts['stopped']>;

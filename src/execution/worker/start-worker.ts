@@ -25,7 +25,7 @@ export interface WorkerSpec {
 }
 
 /** A Python process that has imported what is likely to be needed and waits for its one job. */
-export interface ReadyWorker { spec: WorkerSpec; child: GuardedChild; preloaded: readonly string[]; isAlive(): boolean }
+export interface ReadyWorker { spec: WorkerSpec; child: GuardedChild; preloaded: readonly string[] }
 
 /** A worker that never got ready. */
 export class WorkerStartFailure extends Error {
@@ -46,26 +46,19 @@ export async function startWorker(guard: ExecutionGuard, spec: WorkerSpec, optio
   const child = await guard.spawnGuarded({
     lane: spec.lane, program: { script: 'worker.py', matplotlibBackend: 'Agg' }, workspace: spec.workspace, options,
   });
-  const life = { isOver: false };
-  void noteEnd(child, life);
   child.stdin.on('error', () => {}); // A worker that is gone shows itself by `exited`.
   try {
     const wait = { signal: AbortSignal.any([options.signal, AbortSignal.timeout(READY_MS)]) };
     child.stdin.write(encodeWorkerFrame({ preload: spec.preload, figures: spec.keepsFigures }));
     const ready = ReadySchema.safeParse(tryParseJson(await readReadyLine(child, wait.signal)));
     if (!ready.success) throw new WorkerStartFailure({ reason: 'worker_lost', detail: 'the first line of the worker is not its own' });
-    return { spec, child, preloaded: ready.data.preloaded, isAlive: () => !life.isOver };
+    return { spec, child, preloaded: ready.data.preloaded };
   } catch (error) {
     await child.kill();
     options.signal.throwIfAborted();
     if (error instanceof WorkerStartFailure && error.failure.reason === 'worker_lost') guard.noteWorkerLost();
     throw error;
   }
-}
-
-async function noteEnd(child: GuardedChild, life: { isOver: boolean }): Promise<void> {
-  await child.exited;
-  life.isOver = true;
 }
 
 function tryParseJson(text: string): unknown {

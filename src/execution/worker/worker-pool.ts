@@ -1,11 +1,12 @@
 import type { Clock, Log } from '../../config/index.ts';
 import type { ExecutionGuard } from '../guard/index.ts';
 import { GuardUnavailable } from '../guard/index.ts';
+import { gapsOf, heldMb, idleOf, kindsFor, takeOldest, wantedOf, WORKER_MB } from './pool-groups.ts';
+import type { Gap, Group, Idle, WorkerKind } from './pool-groups.ts';
+import type { WorkerNeed } from './program-needs.ts';
 import { startWorker } from './start-worker.ts';
 import type { ReadyWorker, WorkerSpec } from './start-worker.ts';
 
-/** What an idle worker counts against the pool. */
-const WORKER_MB = 70;
 const IDLE_MS = 10 * 60_000;
 const MAX_AGE_MS = 6 * 60 * 60_000;
 /** Runs that come faster than this get a second worker. */
@@ -34,14 +35,12 @@ export interface WorkerPoolDeps {
 
 export interface Claimed { worker: ReadyWorker; start: 'warm' | 'cold' }
 
-interface Idle { worker: ReadyWorker; readyAt: number; stamp: string }
-interface Group { spec: WorkerSpec; wanted: number; usedAt: number; pausedUntil: number; idle: Idle[] }
-
 /** Warm single-use workers. A worker serves one run of the group it was made for and is never given back. */
 export class WorkerPool {
   readonly #deps: WorkerPoolDeps;
   /** Entries leave by `end`, after ten idle minutes, and when memory is short. */
   readonly #groups = new Map<string, Group>();
+  readonly #holds: (() => boolean)[] = [];
   readonly #stopping = new AbortController();
   #filling: { group: string; done: Promise<void>; abort: AbortController } | null = null;
   #retry: NodeJS.Timeout | null = null;
@@ -51,26 +50,31 @@ export class WorkerPool {
     this.#deps = deps;
   }
 
-  /** Keeps `count` workers ready for a group from now on. */
+  /** Keeps workers ready for a group from now on: `count` of those that have imported what it needs. */
   want(spec: WorkerSpec, count: number): void {
-    this.#remember(spec, count);
+    this.#remember(spec, wantedOf(spec, 'loaded', count));
     this.#pump();
   }
 
+  /** Makes nothing new ready while `isBusy` says so: what a waiting program could have had would be made for nobody. */
+  holdWhile(isBusy: () => boolean): void {
+    this.#holds.push(isBusy);
+  }
+
   /**
-   * A ready worker of the group, else a fresh one with the same guards. `isFresh` passes over the ready ones. A fresh one imports nothing
-   * beforehand, because the program may need less; but in the expert lane it does, since only what is there already can be seeded.
+   * A ready worker of the group, else a fresh one with the same guards. A fresh one imports nothing beforehand, because the program may
+   * need less; but in the expert lane it does, since only what is there already can be seeded.
    */
-  async claim(spec: WorkerSpec, options: { signal: AbortSignal; isFresh: boolean }): Promise<Claimed> {
+  async claim(spec: WorkerSpec, options: { signal: AbortSignal; need: WorkerNeed }): Promise<Claimed> {
     const now = this.#deps.clock.monotonicMs();
     const isFast = now - (this.#groups.get(spec.group)?.usedAt ?? Number.NEGATIVE_INFINITY) < FAST_MS;
-    const worker = options.isFresh ? null : this.#take(spec);
-    const known = this.#groups.get(spec.group)?.wanted ?? 1;
-    this.#remember(spec, spec.lane === 'expert' ? known : isFast ? 2 : 1);
+    const kinds = kindsFor(options.need);
+    const worker = this.#take(spec, kinds);
+    const known = this.#groups.get(spec.group)?.wanted;
+    this.#remember(spec, spec.lane === 'expert' && known !== undefined ? known : wantedOf(spec, kinds[0] ?? 'loaded', isFast ? 2 : 1));
     if (worker !== null) return { worker, start: 'warm' };
     const signal = AbortSignal.any([options.signal, this.#stopping.signal]);
-    const isBare = options.isFresh || spec.lane !== 'expert';
-    const cold = await startWorker(this.#deps.guard, isBare ? { ...spec, preload: [] } : spec, { signal });
+    const cold = await startWorker(this.#deps.guard, spec.lane === 'expert' ? spec : { ...spec, preload: [] }, { signal });
     return { worker: cold, start: 'cold' };
   }
 
@@ -110,8 +114,8 @@ export class WorkerPool {
     await this.#filling?.done;
   }
 
-  #remember(spec: WorkerSpec, wanted: number): void {
-    if (this.#stopping.signal.aborted || this.#deps.poolMb < WORKER_MB) return;
+  #remember(spec: WorkerSpec, wanted: Group['wanted']): void {
+    if (this.#stopping.signal.aborted || this.#deps.poolMb < WORKER_MB.bare) return;
     const group = this.#groups.get(spec.group);
     const usedAt = this.#deps.clock.monotonicMs();
     if (group === undefined) this.#groups.set(spec.group, { spec, wanted, usedAt, pausedUntil: 0, idle: [] });
@@ -119,12 +123,15 @@ export class WorkerPool {
     this.#sweep ??= unref(setInterval(() => this.#endIdle(), SWEEP_MS));
   }
 
-  #take(spec: WorkerSpec): ReadyWorker | null {
+  #take(spec: WorkerSpec, kinds: readonly WorkerKind[]): ReadyWorker | null {
     const group = this.#groups.get(spec.group);
     if (group === undefined) return null;
     this.#dropStale(group, spec);
-    for (let idle = group.idle.shift(); idle !== undefined; idle = group.idle.shift()) {
-      if (idle.worker.isAlive()) return idle.worker;
+    for (const kind of kinds) {
+      for (const idle of group.idle.filter((each) => each.kind === kind)) {
+        group.idle.splice(group.idle.indexOf(idle), 1);
+        if (idle.worker.child.isAlive()) return idle.worker;
+      }
     }
     return null;
   }
@@ -148,17 +155,18 @@ export class WorkerPool {
     this.#pump();
   }
 
-  /** Starts one fill if something is missing; one at a time. */
+  /** Starts one fill if something is missing and fits; one at a time. */
   #pump(): void {
     if (this.#filling !== null || this.#stopping.signal.aborted) return;
-    const now = this.#deps.clock.monotonicMs();
-    const hungry = [...this.#groups.values()].filter((group) => group.idle.length < group.wanted && group.pausedUntil <= now)
-      .sort((left, right) => right.usedAt - left.usedAt)[0];
-    if (hungry === undefined) return;
-    if (!this.#deps.mayFill()) return this.#pumpAfter(RETRY_MS);
-    if (!this.#makeRoom(hungry)) return;
+    const gaps = gapsOf(this.#groups.values(), this.#deps.clock.monotonicMs());
+    if (gaps.length === 0) return;
+    if (!this.#deps.mayFill() || this.#holds.some((isBusy) => isBusy())) return this.#pumpAfter(RETRY_MS);
+    const isShort = this.#deps.freeMemory() < 0.15;
+    if (isShort && gaps[0] !== undefined) this.#endOldest(gaps[0].group);
+    const gap = isShort ? undefined : gaps.find((each) => this.#makeRoom(each));
+    if (gap === undefined) return;
     const abort = new AbortController();
-    this.#filling = { group: hungry.spec.group, abort, done: this.#fill(hungry, AbortSignal.any([abort.signal, this.#stopping.signal])) };
+    this.#filling = { group: gap.group.spec.group, abort, done: this.#fill(gap, AbortSignal.any([abort.signal, this.#stopping.signal])) };
   }
 
   #pumpAfter(ms: number): void {
@@ -169,32 +177,26 @@ export class WorkerPool {
     }, ms));
   }
 
-  /** Ends idle workers of groups that were used longer ago, until one more fits. False when it does not. */
-  #makeRoom(hungry: Group): boolean {
-    if (this.#deps.freeMemory() < 0.15) {
-      this.#endOldest(hungry);
-      return false;
-    }
-    const isFull = (): boolean => (this.idleCount() + 1) * WORKER_MB + this.#deps.otherMb() > this.#deps.poolMb;
-    while (isFull()) if (!this.#endOldest(hungry)) return false;
+  /** Ends idle workers of groups that were used longer ago, until this one fits. False when it does not. */
+  #makeRoom({ group, kind }: Gap): boolean {
+    const most = this.#deps.poolMb - this.#deps.otherMb() - WORKER_MB[kind];
+    if (most < 0) return false;
+    while (heldMb(this.#groups.values()) > most) if (!this.#endOldest(group)) return false;
     return true;
   }
 
   #endOldest(than: Group): boolean {
-    const oldest = [...this.#groups.values()].filter((group) => group !== than && group.idle.length > 0 && group.usedAt <= than.usedAt)
-      .sort((left, right) => left.usedAt - right.usedAt)[0];
-    const idle = oldest?.idle.shift();
-    if (oldest === undefined || idle === undefined) return false;
-    oldest.wanted = oldest.idle.length;
-    void idle.worker.child.kill();
-    return true;
+    const idle = takeOldest(this.#groups.values(), than);
+    void idle?.worker.child.kill();
+    return idle !== null;
   }
 
-  async #fill(group: Group, signal: AbortSignal): Promise<void> {
+  async #fill({ group, kind }: Gap, signal: AbortSignal): Promise<void> {
     try {
       await this.#deps.learnRuntime();
-      const worker = await startWorker(this.#deps.guard, group.spec, { signal });
-      this.#keep(group, { worker, readyAt: this.#deps.clock.monotonicMs(), stamp: this.#deps.runtimeStamp() });
+      const spec = kind === 'bare' ? { ...group.spec, preload: [] } : group.spec;
+      const worker = await startWorker(this.#deps.guard, spec, { signal });
+      this.#keep(group, { worker, kind, readyAt: this.#deps.clock.monotonicMs(), stamp: this.#deps.runtimeStamp() });
     } catch (error) {
       group.pausedUntil = this.#deps.clock.monotonicMs() + FAILED_PAUSE_MS;
       const isExpected = signal.aborted || error instanceof GuardUnavailable;
@@ -206,7 +208,7 @@ export class WorkerPool {
   }
 
   #keep(group: Group, idle: Idle): void {
-    if (this.#stopping.signal.aborted || this.#groups.get(group.spec.group) !== group || group.idle.length >= group.wanted) {
+    if (this.#stopping.signal.aborted || this.#groups.get(group.spec.group) !== group || idleOf(group, idle.kind) >= group.wanted[idle.kind]) {
       void idle.worker.child.kill();
       return;
     }
