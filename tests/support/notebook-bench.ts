@@ -34,7 +34,7 @@ export interface NotebookBench extends AsyncDisposable {
 
 export interface BenchOptions {
   poolMb?: number; gateway?: NonNullable<NotebooksDeps['config']['execution']['kernelGateway']>;
-  clock?: Clock; times?: NotebooksDeps['times'];
+  clock?: Clock; times?: NotebooksDeps['times']; gatewayTimes?: NotebooksDeps['gatewayTimes'];
 }
 
 /** What a kernel must keep to is generous: a busy machine makes it slow, and it then must not count as broken. */
@@ -61,7 +61,7 @@ export async function openNotebookBench(options: BenchOptions = {}): Promise<Not
   const files = plainFiles((id, name) => join(folderOf(id, 'user_workspace'), name));
   const notebooks = createNotebooks({
     guard, store, config: { execution }, clock, ids, log: silentLog, foldersOf, files, scratchDir: folder.join('scratch'), redact: (text) => text, random: () => 0.5,
-    times: { ...PATIENT, ...options.times },
+    times: { ...PATIENT, ...options.times }, ...(options.gatewayTimes === undefined ? {} : { gatewayTimes: options.gatewayTimes }),
   });
   const cell = (code: string, change: Partial<CellRequest>): CellRequest => CellRequestSchema.parse({ code, ...change });
   return {

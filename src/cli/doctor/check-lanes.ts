@@ -5,8 +5,9 @@ import { createIds, silentLog, systemClock } from '../../config/index.ts';
 import type { Config } from '../../config/index.ts';
 import { GUARD_IDS, createGuard } from '../../execution/guard/index.ts';
 import type { CapabilityReport, ExecutionGuard, LaneCapability } from '../../execution/guard/index.ts';
+import { probeGateway } from '../../execution/notebook/index.ts';
 import type { Check } from './check.ts';
-import { fine, warning } from './check.ts';
+import { fine, problem, warning } from './check.ts';
 
 /** Is there a Python for code and notebooks, and which guards of each lane hold when they are tried here and now? */
 export async function checkLanes(config: Config): Promise<Check[]> {
@@ -18,6 +19,14 @@ export async function checkLanes(config: Config): Promise<Check[]> {
     await guard.stop();
     rmSync(stateDir, { recursive: true, force: true });
   }
+}
+
+/** Can the gateway that is to run the kernels be reached, and does it take the token? Nothing where kernels run here. */
+export async function checkGateway({ execution: { kernelGateway } }: Config): Promise<Check[]> {
+  if (kernelGateway === null) return [];
+  const found = await probeGateway(kernelGateway);
+  if (found.problem !== null) return [problem('kernel gateway', `${kernelGateway.url}: ${found.problem}`, found.fix ?? '')];
+  return [fine('kernel gateway', `${kernelGateway.url} answers and has a python3 kernel; guards of its kernels are set by its operator`)];
 }
 
 async function examine(guard: ExecutionGuard): Promise<Check[]> {

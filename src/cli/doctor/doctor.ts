@@ -7,7 +7,7 @@ import { settingOptions } from '../settings-options.ts';
 import type { Terminal } from '../terminal.ts';
 import type { Check } from './check.ts';
 import { fine, problem, warning } from './check.ts';
-import { checkLanes } from './check-lanes.ts';
+import { checkGateway, checkLanes } from './check-lanes.ts';
 import { checkDataFolder, checkNode } from './check-machine.ts';
 import { checkModels } from './check-model.ts';
 
@@ -43,6 +43,7 @@ async function examine(flags: Record<string, string | boolean | undefined>, term
       warning('configuration', text, 'correct or unset the setting'))),
     ...checkDataFolder(config),
     ...await checkLanes(config),
+    ...await checkGateway(config),
     ...await checkModels(config, new AbortController().signal),
   ];
 }

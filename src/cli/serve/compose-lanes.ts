@@ -77,6 +77,7 @@ export function createLanes(
       await experts.recover();
     },
     start(): void {
+      notebooks.recover();
       prepare().catch((error: unknown) => log.warn({ err: error }, 'the lanes could not be probed'));
     },
     children(): Diagnostics['children'] {

@@ -6,6 +6,7 @@ import type { ContentResolver } from '../../content/index.ts';
 import { GUARD_NAMES, LIMITS } from '../../contracts/index.ts';
 import type { Capabilities, Diagnostics, Lane, LaneReport } from '../../contracts/index.ts';
 import { summarizeLane } from '../../execution/guard/index.ts';
+import { remoteLane } from '../../execution/notebook/index.ts';
 import type { ExpertConsultant } from '../../experts/index.ts';
 import type { ModelGateway } from '../../models/index.ts';
 import type { Sessions } from '../../sessions/index.ts';
@@ -43,7 +44,7 @@ export function createServiceReport(facts: ReportParts): ServiceReport & { begin
     capabilities: async () => await describeCapabilities(facts),
     diagnostics: async () => ({
       started_at: startedAt,
-      checks: describeChecks(facts),
+      checks: [...describeChecks(facts), ...await describeGateway(facts)],
       sync: facts.sync.status(),
       imports: facts.sessions.importProblems(),
       content: await describeContent(facts),
@@ -63,6 +64,8 @@ async function describeCapabilities({ config, gateway, version, lanes, consultan
   const python = await lanes.guard.python();
   const probed = python.found ? await lanes.guard.probe() : null;
   const reason = python.found ? 'not probed yet' : python.reason;
+  const { kernelGateway } = config.execution;
+  const remote = await lanes.notebooks.gateway();
   const lane = (name: Lane): LaneReport => (probed === null ? closedLane(reason) : summarizeLane(probed.lanes[name]));
   return {
     platform: process.platform, arch: process.arch,
@@ -70,7 +73,7 @@ async function describeCapabilities({ config, gateway, version, lanes, consultan
     python: { available: python.found, reason: python.found ? null : python.reason },
     model: { mode, provider, model },
     auth_mode: config.auth.mode,
-    lanes: { user: lane('user'), expert: lane('expert'), notebook: lane('notebook') },
+    lanes: { user: lane('user'), expert: lane('expert'), notebook: kernelGateway === null || remote === null ? lane('notebook') : remoteLane(kernelGateway, remote) },
     experts: await consultant.describe(),
     limits: { ...LIMITS },
     features: [...FEATURES],
@@ -88,6 +91,12 @@ async function describeContent({ content, sessions }: ReportParts): Promise<Diag
   const { problems } = await content.list();
   const broken = problems.map(({ chapter_id, problem }) => ({ chapter_id, problem: `${problem.code}: ${problem.message}` }));
   return [...broken, ...sessions.contentProblems()];
+}
+
+async function describeGateway({ lanes }: ReportParts): Promise<Diagnostics['checks']> {
+  const gateway = await lanes.notebooks.gateway();
+  if (gateway === null) return [];
+  return [{ name: 'kernel gateway', ok: gateway.problem === null, detail: gateway.problem === null ? '' : `${gateway.problem}; ${gateway.fix}` }];
 }
 
 function describeChecks({ config, gateway, store }: ReportParts): Diagnostics['checks'] {

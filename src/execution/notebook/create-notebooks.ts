@@ -9,7 +9,8 @@ import { createMessageMaker } from './connection/new-message.ts';
 import type { MessageMaker } from './connection/new-message.ts';
 import { startError } from './connection/pipe-connection.ts';
 import { checkNotebookCell, storeCellOutputs } from './files/store-outputs.ts';
-import { REMOTE_GUARDS } from './gateway/gateway-connection.ts';
+import type { GatewayState } from './gateway/gateway.ts';
+import { REMOTE_GUARDS } from './gateway/remote-facts.ts';
 import { ASK_TIMES, askKernel, askOrRefuse } from './kernels/ask-kernel.ts';
 import type { AskTimes } from './kernels/ask-kernel.ts';
 import { createJupyterKernels } from './kernels/create-jupyter-kernels.ts';
@@ -94,6 +95,7 @@ class SessionNotebooks implements Notebooks {
       python: info?.python ?? null, started_at: info === null ? null : kernel?.startedAt ?? null,
       guards: info?.guards ?? this.#guardsOfLane(), warnings: info?.warnings ?? [], kernel_id: kernel?.id ?? null,
       origin: gateway === null ? 'pipe' : 'gateway', files: gateway === null ? 'local' : gateway.files.mode, state_lost: kernel?.hasLostState ?? false,
+      gateway: this.#registry.launcher.gateway?.describe(sessionId) ?? null,
     };
   }
 
@@ -125,6 +127,14 @@ class SessionNotebooks implements Notebooks {
 
   async cull(): Promise<void> {
     await this.#registry.cull();
+  }
+
+  recover(): void {
+    this.#registry.launcher.gateway?.kernels.sweep();
+  }
+
+  async gateway(): Promise<GatewayState | null> {
+    return await this.#registry.launcher.gateway?.check() ?? null;
   }
 
   active(): { kernels: number; busy: number } {

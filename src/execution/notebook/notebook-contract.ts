@@ -3,6 +3,8 @@ import type { CellAnswer, CellRequest } from '../../contracts/index.ts';
 import type { Store } from '../../store/index.ts';
 import type { ExecutionGuard } from '../guard/index.ts';
 import type { TaskTimes } from './cells/run-task.ts';
+import type { GatewayStart, GatewayState } from './gateway/gateway.ts';
+import type { GatewayTimes } from './gateway/gateway-times.ts';
 import type { AskTimes } from './kernels/ask-kernel.ts';
 import type { JupyterKernels } from './kernels/jupyter-kernels.ts';
 
@@ -33,6 +35,7 @@ export interface NotebooksDeps {
   random(): number;
   /** Other times, for tests. */
   times?: Partial<TaskTimes & AskTimes>;
+  gatewayTimes?: Partial<GatewayTimes>;
 }
 
 /** Encoded frames of one cell. Leaving neither stops nor slows it. */
@@ -52,6 +55,8 @@ export interface NotebookStatus {
   /** What the kernel sees of the workspace; `none` = its own files only. */
   files: 'local' | 'shared' | 'none';
   state_lost: boolean;
+  /** How the gateway was at the last call, and the steps of this session's last start there; null without one. */
+  gateway: (GatewayState & { start: GatewayStart | null }) | null;
 }
 
 export interface CursorRequest { code: string; cursor_pos: number }
@@ -78,6 +83,10 @@ export interface Notebooks {
   endSession(sessionId: string): Promise<void>;
   /** Ends what has been idle for too long; called by a timer. */
   cull(): Promise<void>;
+  /** Ends remote kernels that an earlier process left, in the background. */
+  recover(): void;
+  /** How the gateway of the kernels is right now; null where they run here. Never throws. */
+  gateway(): Promise<GatewayState | null>;
   active(): { kernels: number; busy: number };
   stop(): Promise<void>;
   /** What `/jupyter` speaks to. */

@@ -21,6 +21,7 @@ export class CellOutputs {
   #clearsNext = false;
   #richBytes = 0;
   #richDropped = { count: 0, bytes: 0 };
+  #isCut = false;
 
   constructor(displays: DisplayIndex, onChange: (change: CellChange) => void) {
     this.#displays = displays;
@@ -57,7 +58,8 @@ export class CellOutputs {
 
   /** Counts what the kernel's own caps removed. */
   drop({ stream, bytes, messages, tail }: DroppedOutput): void {
-    if (stream === 'rich') {
+    if (stream === 'unknown') this.#isCut = true;
+    else if (stream === 'rich') {
       this.#richDropped.count += messages;
       this.#richDropped.bytes += bytes;
     } else this.#budget.drop(stream, bytes, tail);
@@ -74,6 +76,12 @@ export class CellOutputs {
 
   get outputs(): readonly CellOutput[] {
     return this.#outputs;
+  }
+
+  /** Something was left out. */
+  get isCut(): boolean {
+    const { stdout, stderr, displays } = this.dropped;
+    return this.#isCut || stdout + stderr + displays > 0;
   }
 
   /** What was left out: characters per stream, and displays. */

@@ -103,7 +103,10 @@ export class CellRun implements ExecuteTask {
 
   onEnd(end: TaskEnd): void {
     const reason = this.#reasonOf(end);
-    if (end.how === 'gone') this.#outputs.addError(this.#deathNote(end));
+    if (end.how === 'gone') {
+      this.#outputs.addError(this.#deathNote(end));
+      if (this.#startedAt !== null && this.#options.kernel.hasLostState) this.#stateLost = true;
+    }
     const outputs = this.#outputs.finish();
     this.#joiner.flush();
     const answer = this.#answer(end, reason, outputs);
@@ -111,8 +114,7 @@ export class CellRun implements ExecuteTask {
   }
 
   #reasonOf(end: TaskEnd): Reason {
-    const { stdout, stderr, displays } = this.#outputs.dropped;
-    return end.reason === 'ok' && stdout + stderr + displays > 0 ? 'output_limit' : end.reason;
+    return end.reason === 'ok' && this.#outputs.isCut ? 'output_limit' : end.reason;
   }
 
   #answer(end: TaskEnd, reason: Reason, outputs: CellOutput[]): CellAnswer {

@@ -122,7 +122,14 @@ export class RunningTask {
     setImmediate(() => setImmediate(() => this.#finishDone()));
   }
 
+  /** An interrupt that we did not ask for, or no reply: somebody may be ending the process. Then the loss is told, not its echo. */
   #finishDone(): void {
+    const isAnswered = this.#reply?.status === 'ok' || (this.#reply?.status === 'error' && !INTERRUPTS.has(String(this.#reply.ename)));
+    if (isAnswered || this.#stop !== null || this.#isOver) return this.#conclude();
+    void this.#connection.isAlive().then(() => this.#conclude());
+  }
+
+  #conclude(): void {
     const reply = this.#reply;
     const status = reply?.status;
     const end = { how: 'done' as const, detail: '', reply, isLate: !this.#isIdle, stderrTail: '' };

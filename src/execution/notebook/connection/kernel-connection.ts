@@ -24,7 +24,7 @@ export class KernelGone extends Error {
   override readonly name = 'KernelGone';
 }
 
-/** What a kernel's bridge removed of a cell. */
+/** What a kernel's bridge removed of a cell; stream `unknown` = nobody knows how much. */
 export interface DroppedOutput { parentId: string; stream: string; bytes: number; messages: number; tail: string }
 
 /** One running kernel process, here or behind a gateway. Routes, cells and `/jupyter` never know which. */
@@ -46,6 +46,10 @@ export interface KernelConnection {
   interrupt(): Promise<void>;
   /** Resolves true when the kernel answered in time. */
   ping(timeoutMs: number): Promise<boolean>;
+  /** False = it has ended unseen, as one elsewhere can; `gone` settles first. Asked before a cell goes there. */
+  isThere(): Promise<boolean>;
+  /** Asked when a cell ends as it ends when somebody takes its process away; same answer, after a thorough look. */
+  isAlive(): Promise<boolean>;
   /** Ends it in order within the grace, then by force. Resolves when it is gone. */
   shutdown(graceMs: number): Promise<void>;
   /** Ends it by force, for this reason. */

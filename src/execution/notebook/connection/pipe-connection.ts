@@ -157,6 +157,9 @@ export class PipeConnection implements KernelConnection {
     return await answered.promise.finally(() => clearTimeout(timer));
   }
 
+  isThere(): Promise<boolean> { return Promise.resolve(!this.#isGone); } // The end of a child is seen at once.
+  isAlive(): Promise<boolean> { return this.isThere(); }
+
   async shutdown(graceMs: number): Promise<void> {
     if (!this.#isGone && graceMs > 0) {
       this.#ended ??= { reason: 'cancelled', detail: 'shutdown' };

@@ -1,75 +1,106 @@
 import { z } from 'zod';
 import type { ExecutionSettings } from '../../../config/index.ts';
+import { GatewayError, errorOfConnection, errorOfStatus } from './gateway-error.ts';
 
 export type GatewaySettings = NonNullable<ExecutionSettings['kernelGateway']>;
 
 const ANSWER_BYTES = 64 * 1024 * 1024;
-const CALL_MS = 30_000;
 
-const KernelSchema = z.object({ id: z.string().regex(/^[A-Za-z0-9_-]{1,128}$/), execution_state: z.string().optional() });
+const KernelSchema = z.object({ id: z.string().regex(/^[A-Za-z0-9_-]{1,128}$/), execution_state: z.string().optional().catch(undefined) });
+const SpecsSchema = z.object({ kernelspecs: z.record(z.string(), z.unknown()) });
 
-/** The gateway answered with an error, or not at all. `status` 0 = no answer. */
-export class GatewayError extends Error {
-  override readonly name = 'GatewayError';
-  readonly status: number;
+/** A kernel as the gateway knows it; `gone` = not any more. */
+export type RemoteState = 'gone' | 'idle' | 'busy' | 'other';
 
-  constructor(status: number, message: string, options: { cause?: unknown } = {}) {
-    super(message, options);
-    this.status = status;
-  }
-}
-
-/** The REST side of a Jupyter gateway: answers are bounded and parsed, and no redirect is followed. */
+/** The REST side of a Jupyter gateway: answers are bounded and parsed, and no redirect is followed. Throws GatewayError. */
 export interface GatewayClient {
-  start(environment: Readonly<Record<string, string>>, signal: AbortSignal): Promise<string>;
-  /** `gone` = the gateway does not know the kernel any more. */
-  look(id: string): Promise<'there' | 'gone'>;
+  /** Starts a kernel, under the wanted id where the gateway takes one; the answer is the id that it has. */
+  start(wanted: string, environment: Readonly<Record<string, string>>, signal: AbortSignal): Promise<string>;
+  look(id: string): Promise<RemoteState>;
   interrupt(id: string): Promise<void>;
-  restart(id: string): Promise<void>;
-  end(id: string): Promise<void>;
+  /** Ends a kernel; `unknown` = it was not there. */
+  end(id: string): Promise<'ended' | 'unknown'>;
+  /** Asks for something harmless with the token: is this a gateway that can run our kernels? */
+  check(signal: AbortSignal): Promise<void>;
   /** Address and headers of a kernel's socket. */
   socketOf(id: string, session: string): { url: string; headers: Record<string, string> };
 }
 
-export function createGatewayClient(settings: GatewaySettings): GatewayClient {
+/** `onOutcome` hears after every call what is wrong, or null. */
+export function createGatewayClient(settings: GatewaySettings, { callMs, onOutcome }: { callMs: number; onOutcome?(problem: GatewayError | null): void }): GatewayClient {
   const headers: Record<string, string> = settings.token === null ? {} : { authorization: `${settings.authScheme} ${settings.token}` };
-  const call = async (method: string, path: string, options: { body?: object; signal?: AbortSignal } = {}): Promise<string> => {
-    const timeout = AbortSignal.timeout(CALL_MS);
-    const response = await fetch(`${settings.url}${path}`, {
-      method, redirect: 'manual', signal: options.signal ?? timeout,
-      headers: { ...headers, ...(options.body === undefined ? {} : { 'content-type': 'application/json' }) },
-      ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
-    }).catch((cause: unknown) => { throw new GatewayError(0, 'the gateway cannot be reached', { cause }); });
-    const text = await readBounded(response);
-    if (!response.ok) throw new GatewayError(response.status, `the gateway answered ${response.status}`);
-    return text;
+  const call = async (method: string, path: string, options: CallOptions = {}): Promise<string> => {
+    try {
+      const text = await exchange({ url: `${settings.url}${path}`, method, headers, callMs }, options);
+      onOutcome?.(null);
+      return text;
+    } catch (error) {
+      // Not to know a kernel is an answer; a caller that has left learns nothing about the gateway.
+      if (error instanceof GatewayError) onOutcome?.(error.status === 404 && path.startsWith(KERNEL) ? null : error);
+      throw error;
+    }
   };
-  const path = (id: string, tail = ''): string => `/api/kernels/${encodeURIComponent(id)}${tail}`;
+  const path = (id: string, tail = ''): string => `${KERNEL}${encodeURIComponent(id)}${tail}`;
   return {
-    start: async (environment, signal) => parseKernel(await call('POST', '/api/kernels', { body: { name: 'python3', env: environment }, signal })),
+    start: async (wanted, environment, signal) => {
+      const body = { name: 'python3', kernel_id: wanted, env: { ...environment, KERNEL_ID: wanted } };
+      return parse(await call('POST', '/api/kernels', { body, signal }), KernelSchema, 'kernel').id;
+    },
     look: async (id) => {
-      try {
-        await call('GET', path(id));
-        return 'there';
-      } catch (error) {
-        if (error instanceof GatewayError && error.status === 404) return 'gone';
-        throw error;
-      }
+      const text = await unlessMissing(call('GET', path(id)));
+      if (text === null) return 'gone';
+      const { execution_state: state } = parse(text, KernelSchema, 'kernel');
+      return state === 'idle' || state === 'busy' ? state : 'other';
     },
     interrupt: async (id) => void await call('POST', path(id, '/interrupt')),
-    restart: async (id) => void await call('POST', path(id, '/restart')),
-    end: async (id) => void await call('DELETE', path(id)),
+    end: async (id) => (await unlessMissing(call('DELETE', path(id))) === null ? 'unknown' : 'ended'),
+    check: async (signal) => {
+      const { kernelspecs } = parse(await call('GET', '/api/kernelspecs', { signal }), SpecsSchema, 'list of kernels');
+      if (!Object.hasOwn(kernelspecs, 'python3')) throw new GatewayError('unusable', 'the gateway has no python3 kernel');
+    },
     socketOf: (id, session) => ({
       url: `${settings.url.replace(/^http/, 'ws')}${path(id, '/channels')}?session_id=${encodeURIComponent(session)}`, headers,
     }),
   };
 }
 
-function parseKernel(text: string): string {
+const KERNEL = '/api/kernels/';
+
+interface CallOptions { body?: object; signal?: AbortSignal }
+
+async function exchange({ url, method, headers, callMs }: { url: string; method: string; headers: Record<string, string>; callMs: number }, { body, signal }: CallOptions): Promise<string> {
+  const limit = signal ?? AbortSignal.timeout(callMs);
   try {
-    return KernelSchema.parse(JSON.parse(text)).id;
+    const response = await fetch(url, {
+      method, redirect: 'manual', signal: limit,
+      headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await readBounded(response);
+    if (!response.ok) throw errorOfStatus(response.status);
+    return text;
+  } catch (error) {
+    if (error instanceof GatewayError) throw error;
+    if (!limit.aborted) throw errorOfConnection(error);
+    if (limit.reason instanceof DOMException && limit.reason.name === 'TimeoutError') throw new GatewayError('slow', 'the gateway did not answer in time', { cause: error });
+    throw limit.reason;
+  }
+}
+
+async function unlessMissing(answer: Promise<string>): Promise<string | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof GatewayError && error.status === 404) return null;
+    throw error;
+  }
+}
+
+function parse<T>(text: string, schema: z.ZodType<T>, what: string): T {
+  try {
+    return schema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new GatewayError(0, 'the gateway\'s answer is no kernel', { cause });
+    throw new GatewayError('unusable', `the gateway's answer is no ${what}`, { cause });
   }
 }
 
@@ -78,7 +109,7 @@ async function readBounded(response: Response): Promise<string> {
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
-    if (size > ANSWER_BYTES) throw new GatewayError(0, 'the gateway\'s answer is too long');
+    if (size > ANSWER_BYTES) throw new GatewayError('unusable', 'the gateway\'s answer is too long');
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');

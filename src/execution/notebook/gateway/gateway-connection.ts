@@ -1,6 +1,5 @@
-import { WebSocket } from 'ws';
-import type { RawData } from 'ws';
-import { GUARD_IDS } from '../../guard/index.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Clock } from '../../../config/index.ts';
 import type { Reason } from '../../worker/index.ts';
 import { parentIdOf } from '../connection/jupyter-message.ts';
 import type { JupyterMessage } from '../connection/jupyter-message.ts';
@@ -9,37 +8,31 @@ import type { DroppedOutput, KernelConnection, KernelGoneFacts, KernelInfo } fro
 import { Listeners } from '../connection/listeners.ts';
 import type { MessageMaker } from '../connection/new-message.ts';
 import { KernelStartFailure } from '../connection/pipe-connection.ts';
-import { decodeDefault, encodeDefault } from '../connection/wire-default.ts';
-import { V1_PROTOCOL, WireError, decodeV1, encodeV1 } from '../connection/wire-v1.ts';
-import type { GatewayClient } from './gateway-client.ts';
+import type { GatewayClient, RemoteState } from './gateway-client.ts';
+import type { GatewayError } from './gateway-error.ts';
+import { GatewaySocket, MESSAGE_BYTES } from './gateway-socket.ts';
+import type { SocketEnd } from './gateway-socket.ts';
+import type { GatewayTimes } from './gateway-times.ts';
+import { MessageWatch } from './message-watch.ts';
+import { OpenCell } from './open-cell.ts';
+import { LAST_WORDS, REMOTE_GUARDS } from './remote-facts.ts';
+import type { RemoteKernels } from './remote-kernels.ts';
 
-const MESSAGE_BYTES = 64 * 1024 * 1024;
-const ASK_EVERY_MS = 500;
-const LONGEST_PAUSE_MS = 30_000;
-const GIVE_UP_MS = 120_000;
-const LOOK_EVERY_MS = 3_000;
+const WAITING_LIMIT = 1_000;
+const TOO_LONG_LIMIT = 3;
 
 export interface GatewayKernelOptions {
   client: GatewayClient;
-  environment: Readonly<Record<string, string>>;
+  kernels: Pick<RemoteKernels, 'end' | 'forget'>;
   make: MessageMaker;
+  /** Name of our socket; under it the gateway keeps what we miss. */
   session: string;
-  signal: AbortSignal;
+  clock: Clock;
+  times: GatewayTimes;
   /** 0..1, spreads the attempts of many clients. */
   random(): number;
-}
-
-/** Starts a kernel behind a gateway and waits until it answers on shell and iopub. Throws GatewayError or KernelStartFailure. */
-export async function startGatewayKernel(options: GatewayKernelOptions): Promise<GatewayConnection> {
-  const id = await options.client.start(options.environment, options.signal);
-  const connection = new GatewayConnection(id, options);
-  try {
-    await connection.begin(options.signal);
-    return connection;
-  } catch (error) {
-    await connection.kill('worker_lost', 'the remote kernel did not get ready');
-    throw error;
-  }
+  /** The socket is open for the first time. */
+  onConnected(): void;
 }
 
 /** A kernel on another machine. A lost socket is opened again under the same name; the gateway replays what was missed. */
@@ -52,19 +45,25 @@ export class GatewayConnection implements KernelConnection {
   readonly #messages = new Listeners<JupyterMessage>();
   readonly #texts = new Listeners<string>();
   readonly #drops = new Listeners<DroppedOutput>();
+  readonly #errors = new Listeners<GatewayError>();
   readonly #lost = Promise.withResolvers<KernelGoneFacts>();
-  #socket: WebSocket | null = null;
+  readonly #watch: MessageWatch;
+  readonly #cell: OpenCell;
+  #socket: GatewaySocket | null = null;
   #waiting: JupyterMessage[] = [];
   #info: KernelInfo | null = null;
-  #kernelSession: string | null = null;
   #isGone = false;
   #lostAtMs: number | null = null;
   #attempt = 0;
-  #lookedAtMs = performance.now();
+  #tooLong = 0;
+  #lookedAtMs: number;
 
   constructor(id: string, options: GatewayKernelOptions) {
     this.id = id;
     this.#options = options;
+    this.#watch = new MessageWatch(options.session);
+    this.#cell = new OpenCell(options.clock, options.times.silenceMs);
+    this.#lookedAtMs = options.clock.monotonicMs();
     this.gone = this.#lost.promise;
   }
 
@@ -73,7 +72,7 @@ export class GatewayConnection implements KernelConnection {
     return this.#info;
   }
 
-  /** Opens the socket, then asks until both channels have answered. */
+  /** Opens the socket, then asks until shell and iopub have answered. Throws GatewayError when it is refused, KernelStartFailure when the kernel is lost. */
   async begin(signal: AbortSignal): Promise<void> {
     const ready = Promise.withResolvers<void>();
     let hasIopub = false;
@@ -85,14 +84,15 @@ export class GatewayConnection implements KernelConnection {
       this.#info = { python: pythonOf(reply), ipykernel: '', reply: reply.content, guards: REMOTE_GUARDS, warnings: [], limits: null };
       ready.resolve();
     });
-    const asking = setInterval(() => this.#ask(), ASK_EVERY_MS);
-    const fail = (): void => ready.reject(new KernelStartFailure({ reason: 'worker_lost', detail: 'gateway', stderrTail: '', exitCode: null, signal: null }));
-    signal.addEventListener('abort', fail, { once: true });
+    using _refusals = this.#errors.add((error) => { if (error.status !== 0 && error.status < 500 || error.problem === 'untrusted') ready.reject(error); });
+    const asking = setInterval(() => this.#ask('shell'), this.#options.times.askMs);
+    const onAbort = (): void => ready.reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
     void this.gone.then((facts) => ready.reject(new KernelStartFailure(facts)));
     this.#open();
     await ready.promise.finally(() => {
       clearInterval(asking);
-      signal.removeEventListener('abort', fail);
+      signal.removeEventListener('abort', onAbort);
     });
   }
 
@@ -100,9 +100,11 @@ export class GatewayConnection implements KernelConnection {
 
   send(message: JupyterMessage): Promise<void> {
     if (this.#isGone) return Promise.reject(new KernelGone('the kernel is gone'));
-    const socket = this.#socket;
-    if (socket === null || socket.readyState !== socket.OPEN) this.#waiting.push(message);
-    else socket.send(socket.protocol === V1_PROTOCOL ? encodeV1(message) : encodeDefault(message));
+    this.#watch.note(message);
+    this.#cell.sent(message);
+    if (this.#socket?.isOpen === true) this.#socket.send(message);
+    else if (this.#waiting.length < WAITING_LIMIT) this.#waiting.push(message);
+    else return Promise.reject(new KernelGone('the gateway is out of reach'));
     return Promise.resolve();
   }
 
@@ -116,18 +118,33 @@ export class GatewayConnection implements KernelConnection {
 
   /** The socket's own answer: the far kernel has no ping of ours. */
   async ping(timeoutMs: number): Promise<boolean> {
-    this.#lookNowAndThen();
-    const socket = this.#socket;
-    if (socket === null || socket.readyState !== socket.OPEN) return false;
-    const answered = Promise.withResolvers<boolean>();
-    const onPong = (): void => answered.resolve(true);
-    const timer = setTimeout(() => answered.resolve(false), timeoutMs);
-    socket.once('pong', onPong);
-    socket.ping();
-    return await answered.promise.finally(() => {
-      clearTimeout(timer);
-      socket.off('pong', onPong);
-    });
+    const { clock, times } = this.#options;
+    if (clock.monotonicMs() - this.#lookedAtMs >= times.lookMs) void this.#look();
+    if (this.#cell.isExposed) this.#ask('control');
+    if (this.#cell.isSilent) this.#lose(this.#socket?.isOpen === true ? 'silent' : 'unreachable');
+    return await this.#socket?.ping(timeoutMs) ?? false;
+  }
+
+  async isThere(): Promise<boolean> {
+    const { clock, times } = this.#options;
+    const isFresh = this.#socket?.isOpen === true && clock.monotonicMs() - this.#cell.heardAtMs < times.lookMs;
+    if (!isFresh) await Promise.race([this.#look(), pause(times.lookMs, undefined, { ref: false })]);
+    return !this.#isGone;
+  }
+
+  /** A control channel answers while nothing ends the process; only REST knows a kernel that is gone already. */
+  async isAlive(): Promise<boolean> {
+    const { clock, times } = this.#options;
+    const startMs = clock.monotonicMs();
+    let isAnswered = false;
+    const asked = this.#options.make('control', 'kernel_info_request', {});
+    using _listening = this.#messages.add((message) => { if (parentIdOf(message) === asked.header.msg_id && message.channel === 'control') isAnswered = true; });
+    void this.send(asked).catch(() => undefined); // A kernel that is gone is seen below.
+    while (!this.#isGone && !isAnswered && clock.monotonicMs() - startMs < times.confirmMs) {
+      if (await this.#look() === 'gone') break;
+      if (!isAnswered) await Promise.race([this.gone, pause(times.askMs / 2, undefined, { ref: false })]);
+    }
+    return !this.#isGone;
   }
 
   async shutdown(): Promise<void> {
@@ -137,95 +154,88 @@ export class GatewayConnection implements KernelConnection {
   async kill(reason: Reason, detail: string): Promise<void> {
     if (this.#isGone) return;
     this.#end(reason, detail);
-    await this.#options.client.end(this.id).catch(() => undefined); // Gone already, or culled by its gateway later.
+    await this.#options.kernels.end(this.id);
   }
 
-  #ask(): void {
-    if (this.#socket?.readyState === WebSocket.OPEN) void this.send(this.#options.make('shell', 'kernel_info_request', {}));
+  #ask(channel: 'shell' | 'control'): void {
+    if (this.#socket?.isOpen === true) this.#socket.send(this.#options.make(channel, 'kernel_info_request', {}));
   }
 
   #open(): void {
-    const { url, headers } = this.#options.client.socketOf(this.id, this.#options.session);
-    const socket = new WebSocket(url, [V1_PROTOCOL], { headers, maxPayload: MESSAGE_BYTES, perMessageDeflate: false, followRedirects: false, handshakeTimeout: 30_000 });
-    this.#socket = socket;
-    socket.on('open', () => {
-      this.#lostAtMs = null;
-      this.#attempt = 0;
-      const waiting = this.#waiting;
-      this.#waiting = [];
-      for (const message of waiting) void this.send(message);
-      this.#ask();
+    const socket: GatewaySocket = new GatewaySocket(this.#options.client.socketOf(this.id, this.#options.session), {
+      opened: () => {
+        if (this.#isGone) return socket.close();
+        this.#options.onConnected();
+        this.#lostAtMs = null;
+        this.#attempt = 0;
+        this.#ask('shell');
+        for (const message of this.#waiting.splice(0)) socket.send(message);
+      },
+      message: (message) => { if (!this.#isGone && this.#socket === socket) this.#receive(message); },
+      closed: (end) => { if (!this.#isGone && this.#socket === socket) void this.#reopen(end); },
     });
-    socket.on('message', (bytes: RawData, isBinary: boolean) => this.#receive(socket, { bytes: toBuffer(bytes), isBinary }));
-    socket.on('error', () => undefined); // `close` follows.
-    socket.once('close', () => { if (this.#socket === socket && !this.#isGone) void this.#reopen(); });
+    this.#socket = socket;
   }
 
-  #receive(socket: WebSocket, { bytes, isBinary }: { bytes: Buffer; isBinary: boolean }): void {
-    try {
-      const message = socket.protocol === V1_PROTOCOL ? decodeV1(bytes) : decodeDefault(bytes, isBinary);
-      if (this.#hasOtherProcess(message)) return this.#end('worker_lost', 'restarted elsewhere');
-      if (isReplaced(message)) return void this.kill('worker_lost', 'restarted elsewhere');
+  #receive(message: JupyterMessage): void {
+    const verdict = this.#watch.judge(message);
+    if (verdict === 'repeat') return;
+    if (verdict === 'news' || verdict === 'cut') {
+      this.#cell.heard(message);
       this.#messages.tell(message);
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error;
-      void this.kill('worker_lost', 'protocol');
-    }
+      if (verdict === 'cut') this.#drops.tell({ parentId: parentIdOf(message), stream: 'unknown', bytes: 0, messages: 1, tail: '' });
+    } else this.#lose(verdict);
   }
 
-  /** The kernel's own session id is one per process; status messages of the gateway itself carry another. */
-  #hasOtherProcess({ channel, header, parent_header: parent }: JupyterMessage): boolean {
-    if (channel !== 'shell' || header.session === '' || parentIdOf({ parent_header: parent }) === '') return false;
-    this.#kernelSession ??= header.session;
-    return this.#kernelSession !== header.session;
+  /** Asks REST for the kernel. A Jupyter server keeps the socket open after its kernel was deleted, so only this tells. */
+  async #look(): Promise<RemoteState | 'unknown'> {
+    this.#lookedAtMs = this.#options.clock.monotonicMs();
+    const state = await this.#options.client.look(this.id).catch(() => 'unknown' as const); // A gateway that is away is seen by the socket.
+    if (state === 'gone') {
+      this.#options.kernels.forget(this.id);
+      this.#end('worker_lost', 'culled');
+    } else this.#cell.seen(state);
+    return state;
   }
 
-  /** A Jupyter server keeps the socket open after its kernel was deleted, so only its REST side tells. */
-  #lookNowAndThen(): void {
-    if (performance.now() - this.#lookedAtMs < LOOK_EVERY_MS) return;
-    this.#lookedAtMs = performance.now();
-    this.#options.client.look(this.id).then((there) => {
-      if (there === 'gone') this.#end('worker_lost', 'culled');
-    }, () => undefined); // A gateway that is away is seen by the socket.
-  }
-
-  async #reopen(): Promise<void> {
-    const { client, random } = this.#options;
-    this.#lostAtMs ??= performance.now();
-    if (performance.now() - this.#lostAtMs > GIVE_UP_MS) return this.#end('worker_lost', 'unreachable');
-    const pauseMs = Math.min(LONGEST_PAUSE_MS, 1_000 * 2 ** this.#attempt) * (0.5 + random() / 2);
+  async #reopen({ error, fault }: SocketEnd): Promise<void> {
+    const { clock, random, times } = this.#options;
+    if (error !== null) this.#errors.tell(error);
+    this.#cell.exposed();
+    if (fault === 'too_long') this.#dropLong();
+    if (fault === 'protocol' || this.#tooLong >= TOO_LONG_LIMIT) return this.#lose('protocol');
+    this.#lostAtMs ??= clock.monotonicMs();
+    if (await this.#look() === 'gone') return;
+    if (clock.monotonicMs() - this.#lostAtMs > times.giveUpMs) return this.#lose('unreachable');
+    const pauseMs = Math.min(times.longestPauseMs, times.firstPauseMs * 2 ** this.#attempt) * (0.5 + random() / 2);
     this.#attempt += 1;
-    await new Promise<void>((resolve) => { setTimeout(resolve, pauseMs).unref(); });
+    await Promise.race([this.gone, pause(pauseMs, undefined, { ref: false })]);
+    if (!this.#isGone && await this.#look() !== 'gone' && !this.#isGone) this.#open();
+  }
+
+  /** A message over the bound is lost output of the cell that runs; the rest comes through a new socket. */
+  #dropLong(): void {
+    this.#tooLong += 1;
+    this.#drops.tell({ parentId: this.#cell.id, stream: 'rich', bytes: MESSAGE_BYTES, messages: 1, tail: '' });
+  }
+
+  /** It is of no use any more; what is left of it on the gateway goes. */
+  #lose(detail: string): void {
     if (this.#isGone) return;
-    const there = await client.look(this.id).catch(() => 'unknown');
-    if (there === 'gone') return this.#end('worker_lost', 'culled');
-    if (!this.#isGone) this.#open();
+    this.#end('worker_lost', detail);
+    void this.#options.kernels.end(this.id);
   }
 
   #end(reason: Reason, detail: string): void {
     if (this.#isGone) return;
     this.#isGone = true;
+    this.#waiting = [];
     this.#socket?.close();
-    this.#lost.resolve({ reason, detail, stderrTail: '', exitCode: null, signal: null });
+    this.#lost.resolve({ reason, detail, stderrTail: LAST_WORDS[detail] ?? '', exitCode: null, signal: null });
   }
-}
-
-/** Nothing of ours guards a remote kernel but time, output and the interrupt rules. */
-const OURS: readonly string[] = ['wall_time', 'output', 'interrupt'];
-export const REMOTE_GUARDS = Object.fromEntries(GUARD_IDS.map((id) => [id, OURS.includes(id) ? 'enforced' : 'absent'])) as KernelInfo['guards'];
-
-/** The gateway says that the process ended: it starts another one by itself, or gives up. We start our own. */
-function isReplaced({ channel, header, content }: JupyterMessage): boolean {
-  if (channel !== 'iopub' || header.msg_type !== 'status') return false;
-  return content.execution_state === 'restarting' || content.execution_state === 'autorestarting' || content.execution_state === 'dead';
 }
 
 function pythonOf({ content }: JupyterMessage): string {
   const { version } = (content.language_info ?? {}) as { version?: unknown }; // proof: read as unknown
   return typeof version === 'string' ? version : '';
-}
-
-function toBuffer(bytes: RawData): Buffer {
-  if (Buffer.isBuffer(bytes)) return bytes;
-  return Array.isArray(bytes) ? Buffer.concat(bytes) : Buffer.from(bytes);
 }

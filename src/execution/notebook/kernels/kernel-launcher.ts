@@ -6,20 +6,14 @@ import { removeTree } from '../../guard/index.ts';
 import type { WorkspaceSpec } from '../../guard/index.ts';
 import { copyDatasets } from '../../worker/index.ts';
 import type { KernelConnection } from '../connection/kernel-connection.ts';
-import { createMessageMaker } from '../connection/new-message.ts';
 import { startPipeKernel } from '../connection/pipe-connection.ts';
-import { GatewayError, createGatewayClient } from '../gateway/gateway-client.ts';
-import type { GatewayClient, GatewaySettings } from '../gateway/gateway-client.ts';
-import { startGatewayKernel } from '../gateway/gateway-connection.ts';
+import { Gateway } from '../gateway/gateway.ts';
 import type { NotebooksDeps } from '../notebook-contract.ts';
 import { KernelPool } from './kernel-pool.ts';
 
 const MIB = 1024 * 1024;
 const POOL_MB = 512;
 const CAPS = { text_bytes: 8 * MIB, rich_bytes: 32 * MIB, message_bytes: 8 * MIB } as const;
-/** A remote start may have to fetch an image first. */
-const REMOTE_READY_MS = 120_000;
-const REMOTE_MARGIN_MS = 5_000;
 const USUAL = ['numpy', 'pandas'] as const;
 
 /** Silent code that pays the import cost before the first cell; a module that is missing or broken is passed over. */
@@ -33,25 +27,17 @@ _warm(${JSON.stringify(modules)})
 del _warm`];
 }
 
-/** What a remote kernel is told: the operator's settings, where its workspace is mounted, and nothing else of ours. */
-function remoteEnvironment({ environment, files }: GatewaySettings, sessionId: string): Record<string, string> {
-  const named = Object.entries(environment).map(([name, value]) => [name.startsWith('KERNEL_') ? name : `KERNEL_${name}`, value] as const);
-  return {
-    ...Object.fromEntries(named), KERNEL_LAUNCH_TIMEOUT: String((REMOTE_READY_MS - REMOTE_MARGIN_MS) / 1000),
-    ...(files.mode === 'shared' ? { KERNEL_WORKING_DIR: `${files.remotePath.replace(/\/+$/, '')}/${sessionId}/user_workspace` } : {}),
-  };
-}
-
 /** Starts kernel processes in sessions and scratch folders, from spares where there are some. */
 export class KernelLauncher {
   readonly pool: KernelPool;
+  /** Where kernels run, if not here. */
+  readonly gateway: Gateway | null;
   readonly #deps: NotebooksDeps;
-  readonly #gateway: GatewayClient | null;
 
   constructor(deps: NotebooksDeps) {
     const { kernelGateway } = deps.config.execution;
     this.#deps = deps;
-    this.#gateway = kernelGateway === null ? null : createGatewayClient(kernelGateway);
+    this.gateway = kernelGateway === null ? null : new Gateway(kernelGateway, deps);
     this.pool = new KernelPool({
       // Idle processes on another machine are its operator's to pay.
       poolMb: kernelGateway !== null ? 0 : deps.config.execution.poolMb ?? Math.min(POOL_MB, Math.floor(totalmem() / MIB / 10)), clock: deps.clock, log: deps.log,
@@ -86,29 +72,12 @@ export class KernelLauncher {
   /** A spare has time to import what cells usually need; a kernel that somebody waits for has not. */
   async #start(workspace: WorkspaceSpec, signal: AbortSignal, isSpare: boolean): Promise<KernelConnection> {
     const { guard, ids, config } = this.#deps;
-    if (this.#gateway !== null) return await this.#startRemote(workspace.sessionId, signal);
+    if (this.gateway !== null) return await this.gateway.start(workspace.sessionId, signal);
     const search = await guard.python();
     if (!search.found) throw new SidecarError('EXECUTION_UNAVAILABLE', search.reason, { detail: search.reason, retryAfterSeconds: 60 });
     const { preload } = config.execution;
     const init = isSpare ? warmUp(preload === 'auto' ? USUAL : preload) : [];
     return await startPipeKernel({ id: ids.uuid(), guard, workspace, signal, init, caps: CAPS });
-  }
-
-  async #startRemote(sessionId: string, signal: AbortSignal): Promise<KernelConnection> {
-    const { config, ids, random } = this.#deps;
-    const { kernelGateway: settings } = config.execution;
-    if (this.#gateway === null || settings === null) throw new Error('no gateway is set');
-    const session = ids.uuid();
-    try {
-      return await startGatewayKernel({
-        client: this.#gateway, environment: remoteEnvironment(settings, sessionId), session, make: createMessageMaker(this.#deps, session),
-        signal: AbortSignal.any([signal, AbortSignal.timeout(REMOTE_READY_MS)]), random,
-      });
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!(error instanceof GatewayError)) throw error;
-      throw new SidecarError('EXECUTION_UNAVAILABLE', error.message, { cause: error, detail: error.message, retryAfterSeconds: 5 });
-    }
   }
 
   async #workspaceOf(sessionId: string): Promise<WorkspaceSpec> {

@@ -110,6 +110,7 @@ export class KernelRegistry {
     this.#isStopped = true;
     clearInterval(this.#tick);
     await Promise.all([this.launcher.pool.stop(), ...[...this.#entries.keys()].map((id) => this.end(id))]);
+    await this.launcher.gateway?.kernels.stop();
   }
 
   #all(): Entry[] {

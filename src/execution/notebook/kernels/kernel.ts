@@ -70,7 +70,8 @@ export class Kernel {
       clock: options.clock, times: options.times,
       connect: async () => {
         await options.prepare();
-        return await this.connect();
+        const connection = await this.connect();
+        return await connection.isThere() ? connection : await this.connect();
       },
       onBusy: () => { if (this.#connection !== null) this.#setState('busy'); },
       onIdle: () => { if (this.#state === 'busy' || this.#state === 'unresponsive') this.#setState('idle'); },
@@ -216,6 +217,7 @@ export class Kernel {
     if (this.#connection !== connection) return;
     this.#release();
     this.#stateLost = this.#stateLost || this.#executionCount > 0;
+    if (facts.detail === 'culled') return this.#setCulled(facts);
     const delayMs = this.#restartDelay(facts);
     const willRestart = delayMs !== null;
     this.#options.log.warn({ kernel: this.id, reason: facts.reason, detail: facts.detail, willRestart }, 'a kernel was lost');
@@ -223,6 +225,13 @@ export class Kernel {
     this.#events.tell({ type: 'lost', facts, willRestart });
     if (delayMs === null) return;
     setTimeout(() => this.#restartAfterLoss(), delayMs).unref();
+  }
+
+  /** Somebody else ended it on purpose: that is no crash, and the next cell starts another. */
+  #setCulled(facts: KernelGoneFacts): void {
+    this.#executionCount = 0;
+    this.#setState('none');
+    this.#events.tell({ type: 'lost', facts, willRestart: true });
   }
 
   #restartAfterLoss(): void {
