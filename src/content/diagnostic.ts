@@ -1,7 +1,7 @@
 /** What a content diagnostic is about. Codes in capitals refuse a session; the others never do. */
 export type ContentDiagnosticCode =
   | 'kind_conflict' | 'kind_unknown' | 'task_id_ignored' | 'scope_mismatch' | 'manifest_missing' | 'file_unlisted'
-  | 'legacy_agent_skills_ignored' | 'template_unusable' | 'consultation_config_invalid' | 'unparsed_rule'
+  | 'legacy_agent_skills_ignored' | 'template_unusable' | 'consultation_config_invalid' | 'consultation_config_problem' | 'unparsed_rule'
   | 'guide_without_config' | 'file_skipped' | 'name_collision' | 'text_missing'
   | 'TASK_LIST_EMPTY' | 'TASK_ID_DUPLICATE' | 'CHAPTER_NOT_FOUND' | 'CHAPTER_AMBIGUOUS' | 'CHAPTER_INVALID' | 'CHAPTER_ID_INVALID'
   | 'CONTENT_CORRUPT';

@@ -13,7 +13,7 @@ export { type ContentDiagnostic, type ContentDiagnosticCode, type Provenance } f
 export { AGENT_NAMES, PROTOCOL_NAMES, type AgentName, type AgentTexts, type ProtocolName, type ResolvedText } from './agent-texts.ts';
 export { TEMPLATE_NAMES, parseReportTemplate, type ReportSection, type ReportSectionName, type TemplateName } from './report-template.ts';
 export { splitPin, joinPin, StoredPinSchema, type StoredPin } from './stored-pin.ts';
-export { collectPin, restoreFromPin, type ContentPin, type PinnedText } from './pin.ts';
+export { collectPin, restoreFromPin, textSources, type ContentPin, type PinnedText } from './pin.ts';
 export {
   planStarterFiles, copyStarterFiles, type StarterPlan, type StarterCopy, type StarterTarget, type CopiedFile,
 } from './starter-files.ts';
@@ -22,7 +22,10 @@ export { isJunk, isPortableName, isPortablePath, isReferenceSolution, twinKey } 
 export { packagesIn, type ExpertPackagePlace } from './expert-packages.ts';
 export { chaptersOfCourse, type ContentListing, type ListedChapter, type ListedCourse } from './list-content.ts';
 export { ManifestVerifier, type SignatureCheck, type VerifiedManifest } from './manifest-verifier.ts';
-export { checkContent, listTasks, type ChapterTasks, type CheckFinding, type CheckedChapter, type ContentCheck } from './check-content.ts';
+export {
+  checkContent, listTasks, type ChapterTasks, type CheckFinding, type CheckedChapter, type ContentCheck, type ContentInspectors,
+  type InspectedPackage,
+} from './check-content.ts';
 export { openContent, type OpenedContent } from './open-content.ts';
 export { readText, readOptionalText, type TextProblem, type TextResult } from './read-text.ts';
 export { readInside, findInside, findFolder, listNames, openRegular, isInside, MAX_TEXT_BYTES, type ReadProblem, type ReadResult } from './safe-file.ts';

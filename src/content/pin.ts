@@ -82,6 +82,12 @@ export function restoreFromPin(pin: ContentPin): SessionContent {
   };
 }
 
+/** Where each text of the content came from, by its name in the pin. */
+export function textSources(content: SessionContent): Record<string, Provenance> {
+  const texts = Object.entries(collectPin(content).texts).filter(([name]) => name !== FACTS && name !== ORIGIN);
+  return Object.fromEntries(texts.map(([name, { provenance }]) => [name, provenance]));
+}
+
 function restoreAgent(pin: ContentPin, agent: AgentName): AgentTexts {
   const skills = `skills.${agent}`;
   return { policy: restoreText(pin, `policy.${agent}`), skills: pin.texts[skills] === undefined ? null : restoreText(pin, skills) };

@@ -41,12 +41,21 @@ export const CapabilitiesSchema = z.looseObject({
 });
 export type Capabilities = z.infer<typeof CapabilitiesSchema>;
 
+/** Where the texts of a chapter in use came from: the chapter itself, a bundle, a folder of the environment, the program's package. */
+export const ContentSourceSchema = z.object({
+  chapter_id: z.string(), sessions: count, chapter_source: z.enum(['bundle', 'environment', 'packaged']),
+  bundle_version: z.string().nullable(), scope_id: z.string().nullable(),
+  texts: z.record(z.string(), z.enum(['chapter', 'bundle', 'environment', 'packaged', 'missing'])),
+});
+export type ContentSource = z.infer<typeof ContentSourceSchema>;
+
 export const DiagnosticsSchema = z.looseObject({
   started_at: z.string(),
   checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
   sync: z.object({ pending: count, oldest_at: z.string().nullable(), paused_reason: z.string().nullable(), dead_letters: count }),
   imports: z.array(z.object({ session_id: z.string(), problem: z.string() })),
   content: z.array(z.object({ chapter_id: z.string(), problem: z.string() })),
+  content_sources: z.array(ContentSourceSchema),
   children: z.object({ live: count, by_lane: z.record(z.string(), count) }),
   memory: z.object({ rss_bytes: count }),
   event_loop_delay_ms: z.number(),

@@ -49,6 +49,7 @@ export {
 export {
   ErrorBodySchema, HealthSchema, ContractSchema, CourseListSchema, ChapterItemSchema, ChapterListSchema, CapabilitiesSchema, DiagnosticsSchema,
   LaneReportSchema, GUARD_NAMES, type Capabilities, type Diagnostics, type LaneReport,
+  ContentSourceSchema, type ContentSource,
 } from './http-service.ts';
 export { BindingRuleSchema, firedRules, type BindingRule, type BoundOutput } from './binding-rules.ts';
 export { ROUTES, CONTRACT_VERSION, API_VERSION, type RouteContract, type RouteAuth, type HttpMethod } from './routes.ts';

@@ -7,4 +7,5 @@ export { type ExpertDiagnostic, type ExpertDiagnosticCode } from './registry/exp
 export { describeExperts, type DescribedExpert } from './describe-experts.ts';
 export { readChapterConsultation, readConsultationConfig, type ChapterConsultation } from './chapter/consultation-config.ts';
 export { printImportedRules, type PrintedRules } from './chapter/print-rules.ts';
+export { consultationDiagnostics, contentInspectors } from './check-content.ts';
 export { type UnparsedRule } from './chapter/import-legacy-rules.ts';

@@ -13,7 +13,8 @@ import { REFUSALS, initialShape, namesRung, namesTools, shapeAfterRefusal, type 
 const TRUNCATION_FROM_TOKENS = 2_000;
 const TRUNCATION_BELOW = 0.6;
 const MIN_TOKENS_TO_LEARN = 200;
-const MIN_WINDOW_TOKENS = 512;
+/** The smallest window that servers are set up with; a lower count is a miscount and must not starve every later call. */
+const MIN_WINDOW_TOKENS = 2_048;
 const REFUSED_STATUS_KINDS: ReadonlySet<string> = new Set(['bad_request', 'not_found', 'transport']);
 
 /** One call over all its attempts: what is asked next, of whom, and when to give up. */

@@ -199,16 +199,28 @@ describe('a window that is smaller than it seems', () => {
   const long = (): Partial<ModelRequest> => ({ messages: [{ role: 'user', content: 'word '.repeat(2400) }] });
 
   it('names a provider that cuts prompts silently, fails a call nobody has seen, and fits later ones', async () => {
-    provider.enqueue([text('I see the end only.'), usage({ prompt: 1024 })]);
+    provider.enqueue([text('I see the end only.'), usage({ prompt: 4096 })]);
     const { models } = modelsFor(settingsFor(provider));
-    const context = recordingContext({ estimatedInputTokens: 3400 });
+    const context = recordingContext({ estimatedInputTokens: 9000 });
 
     const failure = await models.collect(planRequest(long()), context, signal()).catch((error: unknown) => error);
 
     expect(failure).toMatchObject({ kind: 'context_truncated', setting: 'LLM_CONTEXT_TOKENS' });
     expect(context.notices).toEqual(['context_truncated']);
-    expect(context.rows).toMatchObject([{ usage: { input_tokens: 1024 }, estimated: false, error: { kind: 'context_truncated' } }]);
-    expect(models.windowFor('RMA', 'plan')).toBe(1024);
+    expect(context.rows).toMatchObject([{ usage: { input_tokens: 4096 }, estimated: false, error: { kind: 'context_truncated' } }]);
+    expect(models.windowFor('RMA', 'plan')).toBe(4096);
+  });
+
+  it.each([
+    ['a count below every real window', [text('I see the end only.'), usage({ prompt: 700 })], 2048],
+    ['an overflow that names less than any window', status(400, { error: { message: 'maximum context length is 600 tokens' } }), 32_000],
+  ])('does not starve later calls after %s', async (_title, reply, window) => {
+    provider.enqueue(reply);
+    const { models } = modelsFor(settingsFor(provider));
+
+    await models.collect(planRequest(long()), recordingContext({ estimatedInputTokens: 3400 }), signal()).catch(() => undefined);
+
+    expect(models.windowFor('RMA', 'plan')).toBe(window);
   });
 
   it('lets an answer stand that is already visible', async () => {

@@ -1,6 +1,7 @@
 import { collectPin } from '../content/index.ts';
 import type { CheckedSources, ContentPin, ResolvedContent, SessionContent } from '../content/index.ts';
 import type { DesktopContext, SessionExt } from '../contracts/index.ts';
+import { consultationDiagnostics } from '../experts/index.ts';
 import type { SessionsContext } from './session-context.ts';
 
 /** Content that was found for a session, with the texts to keep. */
@@ -11,7 +12,7 @@ export async function findContent(
   context: SessionsContext, request: { chapterId: string; sources: CheckedSources['trusted'] },
 ): Promise<FoundContent> {
   const resolved = await context.content.resolve({ ...request, signal: context.closing });
-  context.contentProblems.note(request.chapterId, resolved.diagnostics);
+  context.contentProblems.note(request.chapterId, [...resolved.diagnostics, ...consultationDiagnostics(resolved.content)]);
   return { resolved, pin: collectPin(resolved.content) };
 }
 

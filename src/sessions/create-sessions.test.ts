@@ -1,6 +1,8 @@
-import { chmod, lstat, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
-import { expect, it } from 'vitest';
+import { chmod, lstat, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
 import { CHAPTER, codeOf, openBench, textOf } from './sessions-bench.test-support.ts';
+import type { Bench } from './sessions-bench.test-support.ts';
 
 it('creates row, folder and copies together, without a solution', async () => {
   await using bench = await openBench();
@@ -211,4 +213,54 @@ it('shows the chapter inside the session folder, without solutions or texts of t
   expect((await readdir(chapterDir, { recursive: true })).sort()).toEqual(['datasets', 'datasets/weather_station.csv', 'scripts', 'scripts/starter.py']);
   expect(await bench.sessions.files.workspace('s1')).toEqual(view);
   expect((await textOf(view.starter_code ?? '')).length).toBeGreaterThan(0);
+});
+
+describe('the view of a chapter whose bundle is gone before anybody asked for it', () => {
+  /** A session of a bundle that was deleted after its creation. */
+  async function openOrphan(bench: Bench): Promise<void> {
+    const folder = bench.path('.bundle');
+    const files = {
+      'chapter_context.md': '# Title\n', 'task_completion_principles.md': 'Show it.\n', 'task_list.md': '### Task 1: Read\n- **read_it**: read [type: core]\n',
+      'scripts/starter.py': 'print(1)\n', 'scripts/lib/helper.py': 'x = 1\n', 'scripts/solution.py': 'secret\n', 'datasets/a.csv': 'a\n1\n', 'datasets/more/b.csv': 'b\n2\n',
+    };
+    for (const [name, content] of Object.entries(files)) {
+      await mkdir(join(folder, name, '..'), { recursive: true });
+      await writeFile(join(folder, name), content);
+    }
+    await bench.sessions.create({ chapter_id: 'c1/ch1', session_id: 's1', desktop_context: { bundle_paths: { chapter_bundle_path: folder } } });
+    await rm(folder, { recursive: true });
+  }
+
+  it('is filled from the copies that the session owns, and stays', async () => {
+    await using bench = await openBench();
+    await openOrphan(bench);
+
+    const view = await bench.sessions.files.workspace('s1');
+
+    const chapterDir = bench.path('s1', 'chapter_view', 'courses', 'c1', 'chapters', 'ch1');
+    expect(view).toEqual({
+      chapter_id: 'c1/ch1', chapter_dir: chapterDir, scripts_dir: `${chapterDir}/scripts`, datasets_dir: `${chapterDir}/datasets`,
+      assets_dir: null, starter_code: `${chapterDir}/scripts/starter.py`,
+    });
+    expect((await readdir(chapterDir, { recursive: true })).sort()).toEqual([
+      'datasets', 'datasets/a.csv', 'datasets/more', 'datasets/more/b.csv', 'scripts', 'scripts/lib', 'scripts/lib/helper.py', 'scripts/starter.py',
+    ]);
+    expect(await bench.sessions.files.workspace('s1')).toEqual(view);
+  });
+
+  it('holds neither what the learner changed nor what a link leads to', async () => {
+    await using bench = await openBench();
+    await openOrphan(bench);
+    const workspace = (...names: string[]): string => bench.path('s1', 'user_workspace', ...names);
+    await writeFile(workspace('starter.py'), 'print("mine")\n');
+    await writeFile(workspace('datasets', 'a.csv'), 'changed\n');
+    await rm(workspace('lib', 'helper.py'));
+    await symlink('/etc/hostname', workspace('lib', 'helper.py'));
+
+    const { chapter_dir: chapterDir, starter_code: starter } = await bench.sessions.files.workspace('s1');
+
+    expect((await readdir(chapterDir, { recursive: true })).sort()).toEqual(['datasets', 'datasets/a.csv', 'datasets/more', 'datasets/more/b.csv']);
+    expect(await textOf(`${chapterDir}/datasets/a.csv`)).toBe('a\n1\n');
+    expect(starter).toBeNull();
+  });
 });

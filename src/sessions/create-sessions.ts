@@ -11,6 +11,7 @@ import type { FilesContext } from './files/files-context.ts';
 import { healSession } from './heal-session.ts';
 import { readHistory } from './history.ts';
 import { ContentProblems } from './content-problems.ts';
+import { listContentSources } from './content-sources.ts';
 import { ImportProblems } from './import-problems.ts';
 import { importUnknown } from './import-session.ts';
 import { KeyedQueue } from './keyed-queue.ts';
@@ -73,6 +74,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     pathsOf: (sessionId) => sessionPaths(deps.settings.sessionsDir, row(sessionId).session_id),
     importProblems: () => context.problems.list(),
     contentProblems: () => context.contentProblems.list(),
+    contentSources: () => listContentSources(context),
     sweep: () => sweepLeftovers(deps.settings.sessionsDir, (id) => isSessionId(id) && deps.store.sessions.get(id) !== null),
     close: () => owner.close(),
   };

@@ -1,5 +1,5 @@
 import type {
-  CancelAnswer, CreateSessionAnswer, CreateSessionRequest, EndAnswer, ExpertReport, FileContent, HistoryTurn, MessageRequest, MoveRequest,
+  CancelAnswer, ContentSource, CreateSessionAnswer, CreateSessionRequest, EndAnswer, ExpertReport, FileContent, HistoryTurn, MessageRequest, MoveRequest,
   PutFileRequest, ReattachAnswer, ReattachRequest, SessionListItem, SessionState, SkipAnswer, SkipRequest, UploadedFile, UsageAnswer,
   WorkspaceAnswer, WorkspaceEntry,
 } from '../contracts/index.ts';
@@ -42,6 +42,8 @@ export interface Sessions {
   importProblems(): ImportProblem[];
   /** What was worth telling about the content that sessions use, for diagnostics. */
   contentProblems(): ContentProblem[];
+  /** Where the texts come from that sessions are pinned to, for diagnostics. */
+  contentSources(): ContentSource[];
   /** At start-up: removes what a killed process left unfinished; returns how many entries went. */
   sweep(): Promise<number>;
   /** Ends imports and waits for work in the background. */

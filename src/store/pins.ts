@@ -24,6 +24,13 @@ export function createPinRepository({ database, onDamage }: StoreContext): Store
       const rows = database.all('SELECT text_hash, text FROM pin_texts JOIN texts USING (text_hash) WHERE content_hash = ?', contentHash);
       return { pin, texts: new Map(rows.map((row) => [String(row.text_hash), String(row.text)])) };
     },
+    inUse: (limit) => {
+      const sql = `SELECT content_hash, min(chapter_id) AS chapter_id, count(*) AS sessions FROM sessions
+        WHERE content_hash IS NOT NULL GROUP BY content_hash ORDER BY max(last_updated) DESC, content_hash LIMIT ?`;
+      return database.all(sql, limit).map((row) => ({
+        content_hash: String(row.content_hash), chapter_id: String(row.chapter_id), sessions: Number(row.sessions),
+      }));
+    },
     collect: (before) => database.transaction(() => {
       const unused = 'used_at < ? AND NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.content_hash = pins.content_hash)';
       const removed = database.run(`DELETE FROM pins WHERE ${unused}`, before);

@@ -95,6 +95,8 @@ export interface Store {
     /** Keeps texts by hash and the pin by its hash; idempotent. */
     putPin(contentHash: string, pin: unknown, texts: readonly { hash: string; text: string }[], at: string): void;
     getPin(contentHash: string): { pin: unknown; texts: Map<string, string> } | null;
+    /** Content that sessions are pinned to, with the number of sessions; what was used last comes first. */
+    inUse(limit: number): { content_hash: string; chapter_id: string; sessions: number }[];
     /** Removes pins and texts that no session uses and that are older than `before`. */
     collect(before: string): number;
   };

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createTemporaryFolder } from '../support/temporary-folder.ts';
+import type { TemporaryFolder } from '../support/temporary-folder.ts';
 import { describeVariables } from '../../src/config/index.ts';
 import { runToEnd, startCommand } from '../support/command-line.ts';
 
@@ -58,6 +59,60 @@ describe('sidecar', () => {
 
     expect(code).toBe(1);
     expect(JSON.parse(out)).toMatchObject({ ok: false, errors: expect.any(Number) });
+  });
+});
+
+describe('content check', () => {
+  const CHAPTER = {
+    'chapter_context.md': '# Title\n', 'task_completion_principles.md': 'Show it.\n', 'task_list.md': '### Task 1: Read\n- **read_it**: read [type: core]\n',
+  };
+  const CONFIG = [
+    'chapter_id: ch', 'version: "1.0"', 'available_experts: [whole]', 'triggers:', '  - { on: checkpoint, expert_id: stranger, scenario_id: s1, output_type: analogy }',
+    'binding_rules:', '  expert_judgment_binding:', '    old_rule: { condition: 返回is_suitable=false, enforcement: "lock_until=\'for_ever\'" }', '',
+  ].join('\n');
+  const metadata = (id: string): string => `# Expert\n\n## Metadata\n\n\`\`\`json\n${JSON.stringify({ expert_id: id, description: 'x', output_modes: ['analogy'], tools: ['no_tool'] })}\n\`\`\`\n`;
+  const write = async (folder: TemporaryFolder, files: Record<string, string>): Promise<void> => {
+    for (const [name, content] of Object.entries(files)) {
+      await mkdir(folder.join(name, '..'), { recursive: true });
+      await writeFile(folder.join(name), content);
+    }
+  };
+  const inChapter = (files: Record<string, string>) => Object.fromEntries(Object.entries(files).map(([name, content]) => [`c/ch/${name}`, content]));
+
+  it('judges consultation settings and expert packages as a session would, and says where each text comes from', async () => {
+    await using folder = await createTemporaryFolder();
+    await write(folder, {
+      ...inChapter({ ...CHAPTER, 'consultation_config.yaml': CONFIG, 'interaction_protocol.md': 'Ask.\n' }),
+      'content/agents/memo/principles.md': 'Note.\n', 'experts/whole/principles.md': metadata('whole'), 'experts/_junk/principles.md': 'x',
+    });
+
+    const { code, out } = await runToEnd(['content', 'check', folder.path, '--json']);
+    const strict = await runToEnd(['content', 'check', folder.path, '--strict']);
+
+    const { findings, chapters, experts } = JSON.parse(out);
+    expect(findings.map(({ subject, severity, code: found, message }: Record<string, string>) => [subject, severity, found, message])).toEqual([
+      ['bundle', 'warning', 'manifest_missing', expect.any(String)],
+      ['chapter c/ch', 'warning', 'consultation_config_problem', 'trigger checkpoint: stranger is not in available_experts'],
+      ['chapter c/ch', 'warning', 'unparsed_rule', expect.stringMatching(/^old_rule: set\.lock_until/)],
+      ['expert whole', 'warning', 'tool_unknown', 'there is no tool no_tool'],
+    ]);
+    expect(chapters[0].texts).toMatchObject({
+      task_list: 'chapter', 'protocol.interaction_protocol': 'chapter', 'protocol.socratic_vs_direct': 'packaged', 'policy.memo': 'bundle',
+      'policy.companion': 'packaged', 'template.dynamic_report_template': 'packaged',
+    });
+    expect([code, experts, strict.code]).toEqual([0, ['whole'], 1]);
+    expect(strict.out).toContain('texts from bundle: policy.memo');
+  });
+
+  it('ends with 1 for an expert package that no session could use', async () => {
+    await using folder = await createTemporaryFolder();
+    await write(folder, { 'experts/whole/principles.md': metadata('whole'), 'experts/other/principles.md': metadata('another'), 'experts/empty/notes.md': 'x' });
+
+    const { code, out } = await runToEnd(['content', 'check', folder.path, '--json']);
+
+    const broken = JSON.parse(out).findings.filter(({ severity }: { severity: string }) => severity === 'error');
+    expect(broken.map(({ subject, code: found }: Record<string, string>) => [subject, found])).toEqual([['expert empty', 'package_broken'], ['expert other', 'package_broken']]);
+    expect(code).toBe(1);
   });
 });
 

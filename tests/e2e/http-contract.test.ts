@@ -251,25 +251,40 @@ describe('refusals', () => {
   });
 });
 
-it('tells in diagnostics which chapters are broken and what is odd in those in use', async () => {
+it('tells in diagnostics which chapters are broken, what is odd in those in use, and where their texts come from', async () => {
   await using folder = await createTemporaryFolder('curriculum');
   const texts = { 'chapter_context.md': '# A\n', 'task_completion_principles.md': 'Show it.\n' };
   for (const [name, text] of Object.entries({
     ...Object.fromEntries(Object.entries(texts).flatMap(([file, text]) => [[`c/odd/${file}`, text], [`c/broken/${file}`, text]])),
     'c/odd/task_list.md': '### Task 1: Read\n\n- **read_it**: read [type: curious]\n', 'c/broken/task_list.md': 'nothing\n',
+    'c/odd/consultation_config.yaml': [
+      'chapter_id: other', 'version: "1.0"', 'available_experts: [data_inspector]', 'binding_rules:', '  rules:',
+      '    - { name: no_such_lock, when: { field: ok, op: nonempty }, set: { lock_until: never } }', '',
+    ].join('\n'),
+    'agents/memo/principles.md': 'Note what was done.\n',
   })) {
     await mkdir(folder.join(name, '..'), { recursive: true });
     await writeFile(folder.join(name), text);
   }
-  await using own = await startComposed({ env: { CURRICULUM_DIR: folder.path } });
+  await using own = await startComposed({ env: { CURRICULUM_DIR: folder.path, MAIN_AGENTS_DIR: folder.join('agents') } });
+  await own.create({ chapter_id: 'c/odd' });
   await own.create({ chapter_id: 'c/odd' });
 
-  const { content } = (await own.request('GET', '/api/diagnostics')).json();
+  const { content, content_sources: sources } = (await own.request('GET', '/api/diagnostics')).json();
 
   expect(content).toContainEqual({ chapter_id: 'c/broken', problem: expect.stringMatching(/^TASK_LIST_EMPTY: /) });
   expect(content).toContainEqual({ chapter_id: 'c/odd', problem: expect.stringMatching(/^kind_unknown: .*task_list\.md:3\)$/) });
   expect(content).toContainEqual({ chapter_id: 'c/odd', problem: expect.stringMatching(/^manifest_missing: /) });
-  expect(JSON.stringify(content)).not.toContain(folder.path);
+  expect(content).toContainEqual({ chapter_id: 'c/odd', problem: expect.stringMatching(/^unparsed_rule: no_such_lock: set\.lock_until/) });
+  expect(content).toContainEqual({ chapter_id: 'c/odd', problem: expect.stringMatching(/^consultation_config_problem: chapter_id is "other"/) });
+  expect(sources).toEqual([{
+    chapter_id: 'c/odd', sessions: 2, chapter_source: 'environment', bundle_version: null, scope_id: null,
+    texts: expect.objectContaining({
+      task_list: 'chapter', consultation_config: 'chapter', 'policy.memo': 'environment', 'policy.companion': 'packaged',
+      'protocol.interaction_protocol': 'packaged', 'template.dynamic_report_template': 'packaged',
+    }),
+  }]);
+  expect(JSON.stringify({ content, sources })).not.toContain(folder.path);
 });
 
 it('names no path outside the session folder and no solution', async () => {

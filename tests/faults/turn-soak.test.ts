@@ -5,7 +5,7 @@ import { CA, MA, startTutor } from '../support/tutor.ts';
 import type { Tutor } from '../support/tutor.ts';
 import { ORDERS, noticesOf, orderOf, textOf, toldUsage } from '../support/turn-order.ts';
 
-const TURNS = Number(process.env['SIDECAR_SOAK_TURNS'] ?? 150);
+const TURNS = Number(process.env['SIDECAR_SOAK_TURNS'] ?? 500);
 const SESSIONS = 5;
 const PROSE = 'Look at the first row.\n\nThen count the rows, and say how many there are.';
 const good = (): string => companionReply({ prose: PROSE });

@@ -1,5 +1,6 @@
 import { checkContent } from '../../content/index.ts';
-import type { CheckFinding } from '../../content/index.ts';
+import type { CheckFinding, CheckedChapter } from '../../content/index.ts';
+import { contentInspectors } from '../../experts/index.ts';
 import { SidecarError } from '../../contracts/index.ts';
 import { UsageError, parseArguments } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -7,7 +8,8 @@ import type { Terminal } from '../terminal.ts';
 
 export const help = `Usage: sidecar content check DIR|tar.gz [--strict] [--json]
 
-Tells everything that is wrong or worth knowing about courses, agents' texts, experts and templates.
+Tells everything that is wrong or worth knowing about courses, agents' texts, experts, consultation settings and templates, and where each
+text of a chapter would come from: the chapter, this folder (bundle) or the program's own package.
 
   --strict   warnings count as problems
   --json     one JSON object on stdout
@@ -20,18 +22,25 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   const { values, positionals } = parseArguments(args, { strict: { type: 'boolean' }, json: { type: 'boolean' } }, 1);
   const [path] = positionals;
   if (path === undefined) throw new UsageError('name a folder or an archive');
-  const check = await checkContent(path).catch(refuseMissing);
+  const check = await checkContent(path, { inspectors: contentInspectors }).catch(refuseMissing);
   const hasProblems = check.errors > 0 || (values['strict'] === true && check.warnings > 0);
   if (values['json'] === true) {
     terminal.out(`${JSON.stringify({ ok: !hasProblems, ...check }, null, 2)}\n`);
   } else {
-    for (const { chapter_id: id, layout, language, tasks } of check.chapters) {
-      terminal.out(`chapter ${id}: ${tasks.length} tasks, ${tasks.filter(({ required }) => required).length} required (${layout}, ${language})\n`);
-    }
+    terminal.out(check.chapters.map(describeChapter).join(''));
+    const kinds = [['agents', check.agents], ['templates', check.templates], ['experts', check.experts]] as const;
+    terminal.out(kinds.map(([kind, names]) => (names.length === 0 ? '' : `${kind} here: ${names.join(', ')}\n`)).join(''));
     for (const finding of check.findings) terminal.out(`${describeFinding(finding)}\n`);
     terminal.out(`${check.errors} errors, ${check.warnings} warnings\n`);
   }
   return hasProblems ? EXIT.problems : EXIT.ok;
+}
+
+/** Tasks of a chapter, and by source the texts that a session would use with this folder and the package. */
+function describeChapter({ chapter_id: id, layout, language, tasks, texts }: CheckedChapter): string {
+  const sources = [...new Set(Object.values(texts))];
+  const lines = sources.map((source) => `  texts from ${source}: ${Object.keys(texts).filter((name) => texts[name] === source).join(', ')}\n`);
+  return `chapter ${id}: ${tasks.length} tasks, ${tasks.filter(({ required }) => required).length} required (${layout}, ${language})\n${lines.join('')}`;
 }
 
 /** A path that does not exist is wrong usage; everything else is thrown on. */

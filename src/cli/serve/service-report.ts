@@ -48,6 +48,7 @@ export function createServiceReport(facts: ReportParts): ServiceReport & { begin
       sync: facts.sync.status(),
       imports: facts.sessions.importProblems(),
       content: await describeContent(facts),
+      content_sources: facts.sessions.contentSources(),
       children: facts.lanes.children(),
       memory: { rss_bytes: process.memoryUsage.rss() },
       event_loop_delay_ms: Math.round(loop.max / NANOSECONDS),

@@ -29,8 +29,10 @@ const lines = z.array(z.string().trim().min(1)).max(MAX_ITEMS).catch([]);
 const expertIds = z.array(z.string().regex(EXPERT_ID_PATTERN)).min(1).max(MAX_ITEMS);
 const version = z.string().regex(/^\d+\.\d+(\.\d+)?$/);
 
-/** What the chapter of a session says about consulting. Without a configuration its declared experts may be asked. */
-export function readChapterConsultation(content: Pick<SessionContent, 'chapter' | 'chapter_id'>): ChapterConsultation {
+/** What a chapter says about consulting; without a configuration its declared experts may be asked. An id of null fits every configuration. */
+export function readChapterConsultation(
+  content: { chapter: Pick<SessionContent['chapter'], 'consultation_config' | 'declared_experts'>; chapter_id: string | null },
+): ChapterConsultation {
   const { consultation_config: config, declared_experts: declared } = content.chapter;
   if (config === null) return { ...silent([]), experts: declared };
   const data = readYamlData(config);
@@ -47,15 +49,26 @@ export function readConsultationConfig(value: unknown, chapterId: string | null)
   const triggers = readTriggers(value['triggers'], problems);
   const typed = readRules(bindings['rules']);
   const legacy = importLegacyRules(bindings['expert_judgment_binding']);
+  const rules = [...typed.rules, ...legacy.rules];
+  problems.push(...strangers(experts.data, { triggers, rules }));
   return {
     experts: [...new Set(experts.data)], roundsPerTurn: readRounds(value['multi_consultation_policy']), triggers,
-    rules: [...typed.rules, ...legacy.rules], mustConsult: lines.parse(bindings['must_consult'] ?? []),
+    rules, mustConsult: lines.parse(bindings['must_consult'] ?? []),
     mustNotConsult: lines.parse(bindings['must_not_consult'] ?? []), unparsed: [...typed.unparsed, ...legacy.unparsed], problems,
   };
 }
 
 function silent(problems: string[]): ChapterConsultation {
   return { experts: [], roundsPerTurn: 1, triggers: [], rules: [], mustConsult: [], mustNotConsult: [], unparsed: [], problems };
+}
+
+/** Triggers and rules about experts that the chapter does not offer can never take effect. */
+function strangers(experts: readonly string[], { triggers, rules }: Pick<ChapterConsultation, 'triggers' | 'rules'>): string[] {
+  const isStrange = (id: string | undefined): id is string => id !== undefined && !experts.includes(id);
+  return [
+    ...triggers.filter(({ expert_id: id }) => isStrange(id)).map(({ on, expert_id: id }) => `trigger ${on}: ${id} is not in available_experts`),
+    ...rules.filter(({ when }) => isStrange(when.expert_id)).map(({ name, when }) => `rule ${name}: ${when.expert_id ?? ''} is not in available_experts`),
+  ];
 }
 
 function headProblems(value: Record<string, unknown>, chapterId: string | null): string[] {

@@ -7,7 +7,7 @@ import { CALL_PLANS, SECTION_LIMITS, type CallPurpose } from './section-table.ts
 import type { TurnSnapshot } from './snapshot.ts';
 
 const JUDGEMENT: Judgement = { checkpoint: true, blocker: 'none', sentiment: 'engaged', consult: '', skip: 'no', skip_reason: null, source: 'model' };
-const CONSULTATION: NonNullable<TurnSnapshot['consultation']> = {
+const CONSULTATION: TurnSnapshot['consultations'][number] = {
   expertId: 'data_inspector', question: 'Is it fit?', outcome: 'answered', output: { is_suitable: true, answer_summary: 'fit', secret_cell: 'CELL_CONTENT' },
   summary: 'The table is fit.', guidance: 'Let them count.',
 };
@@ -34,7 +34,7 @@ describe('every call', () => {
   it.each(PURPOSES)('%s has its agent, limits, shape, hints and a manifest that fits', (purpose) => {
     const { agent, maxOutputTokens, structure, system } = CALL_PLANS[purpose];
 
-    const call = build(purpose, { consultation: CONSULTATION });
+    const call = build(purpose, { consultations: [CONSULTATION] });
 
     expect(call.request).toMatchObject({ agent: purpose === 'repair.json' ? 'MA' : agent, purpose: CALL_PLANS[purpose].purpose, maxOutputTokens });
     expect(call.request.messages.map(({ role }) => role)).toEqual(system === null ? ['user'] : ['system', 'user']);
@@ -60,7 +60,7 @@ describe('every call', () => {
   });
 
   it.each(PURPOSES)('%s puts nothing of the learner, the runs or other agents into the system message', (purpose) => {
-    const words = { message: 'LEARNER_WORDS', consultation: { ...CONSULTATION, summary: 'EXPERT_WORDS' }, history: [historyRow(2, { user_message: 'OLD_WORDS' })] };
+    const words = { message: 'LEARNER_WORDS', consultations: [{ ...CONSULTATION, summary: 'EXPERT_WORDS' }], history: [historyRow(2, { user_message: 'OLD_WORDS' })] };
     const call = build(purpose, words);
 
     const system = call.request.messages.filter(({ role }) => role === 'system').map(({ content }) => content).join('');
@@ -93,7 +93,7 @@ describe('every call', () => {
 describe('the companion', () => {
   it('sends the system message of the first call again, byte by byte', () => {
     const first = build('reply', {}, { window: { tokens: 9000, factor: 1 } });
-    const second = build('speak', { consultation: CONSULTATION, message: 'x'.repeat(4000) }, { window: { tokens: 9000, factor: 1 }, system: first.system! });
+    const second = build('speak', { consultations: [CONSULTATION], message: 'x'.repeat(4000) }, { window: { tokens: 9000, factor: 1 }, system: first.system! });
 
     expect(second.request.messages[0]).toEqual(first.request.messages[0]);
     expect(build('speak').system).toBe(build('reply').system);
@@ -125,7 +125,7 @@ describe('the companion', () => {
   });
 
   it('hears summary and guidance of an expert, never the output', () => {
-    const text = userText(build('speak', { consultation: CONSULTATION }));
+    const text = userText(build('speak', { consultations: [CONSULTATION] }));
 
     expect(text).toContain('Finding: The table is fit.');
     expect(text).not.toContain('CELL_CONTENT');
@@ -185,7 +185,7 @@ describe('planner and memo agent', () => {
   it('shows the planner guide and rules, and integrate the validated output', () => {
     expect(userText(build('plan'))).toContain('Have an uploaded table inspected');
     expect(userText(build('reply'))).not.toContain('Have an uploaded table inspected');
-    expect(userText(build('integrate', { consultation: CONSULTATION }))).toContain('CELL_CONTENT');
+    expect(userText(build('integrate', { consultations: [CONSULTATION] }))).toContain('CELL_CONTENT');
   });
 
   it('notes the turns of its range and shows digest items with their ids', () => {
@@ -227,7 +227,7 @@ describe('planner and memo agent', () => {
 
 describe('offline hints', () => {
   it('are complete for a turn', () => {
-    const { hints } = build('reply', { consultation: CONSULTATION, skip: { skippedTitle: 'A', nextTitle: 'B', needsReason: false } }).request;
+    const { hints } = build('reply', { consultations: [CONSULTATION], skip: { skippedTitle: 'A', nextTitle: 'B', needsReason: false } }).request;
 
     expect(hints).toMatchObject({
       message: sampleSnapshot().message, task: { id: 'load_table', title: 'Load the weather table', hintLevel: 0 }, focus: 'Load the weather table',

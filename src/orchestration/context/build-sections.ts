@@ -62,11 +62,11 @@ const DRAFTS: Readonly<Record<SectionName, (source: SectionSource) => Draft>> = 
   LAST_EXCHANGE: (source) => ({ parts: lastExchange(source), cut: 'sides', separator: '\n', floor: EXCHANGE_FLOOR }),
   EARLIER_TURNS: (source) => ({ parts: earlier(source), cut: source.purpose === 'memo' ? 'middle' : 'whole' }),
   JUDGEMENT: ({ snapshot }) => whole(session.judgementText(snapshot.judgement, snapshot.unlockReasons)),
-  EXPERT_RESULT: ({ purpose, snapshot: { consultation } }) => (purpose === 'integrate'
-    ? { parts: session.consultationOutput(consultation), cut: 'tail', separator: '\n' }
-    : { parts: session.consultationText(consultation), cut: 'tail' }),
+  EXPERT_RESULT: ({ purpose, snapshot: { consultations } }) => (purpose === 'integrate'
+    ? { parts: session.consultationOutput(consultations), cut: 'tail', separator: '\n' }
+    : { parts: session.consultationTexts(consultations), cut: 'tail' }),
   SKIP_NOTE: ({ snapshot }) => ({ parts: session.skipText(snapshot), cut: 'tail' }),
-  QUESTION: ({ snapshot: { consultation } }) => whole(consultation === null ? '' : `to ${consultation.expertId}: ${consultation.question}`),
+  QUESTION: ({ snapshot: { consultations } }) => whole(session.questionText(consultations)),
   WORK: (source) => ({ parts: session.recentWork(asOfTurn(source)), cut: 'tail' }),
   EVIDENCE: ({ snapshot }) => ({ parts: session.evidenceLog(snapshot), cut: 'whole', separator: '\n' }),
   DIGEST: ({ purpose, snapshot }) => ({ parts: session.digestNotes(snapshot, purpose === 'memo'), cut: 'whole', separator: '\n' }),

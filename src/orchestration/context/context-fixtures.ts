@@ -65,7 +65,7 @@ export function sampleSnapshot(change: Partial<TurnSnapshot> = {}): TurnSnapshot
     }],
     experts: [{ id: 'data_inspector', description: 'Looks at uploaded tables.', outputModes: ['suitability_judgment'] }],
     consultRules: ['Have an uploaded table inspected before a task is based on it.'],
-    skip: null, consultation: null, judgement: null, unlockReasons: [], now: '2026-03-01T10:06:00.000Z',
+    skip: null, consultations: [], judgement: null, unlockReasons: [], now: '2026-03-01T10:06:00.000Z',
     ...change,
   };
 }

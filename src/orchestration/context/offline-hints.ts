@@ -1,7 +1,7 @@
 import type { ModelPurpose } from '../../contracts/index.ts';
 import { isTracked, type Task } from '../../content/index.ts';
 import type { OfflineHints } from '../../models/index.ts';
-import { currentTaskOf, type TurnSnapshot } from './snapshot.ts';
+import { currentTaskOf, type ConsultationNote, type TurnSnapshot } from './snapshot.ts';
 import { taskBullets } from './task-bullets.ts';
 
 /** The typed facts of a call, for the tutor that reads no prompt. `extra` goes into `facts` beside the session's. */
@@ -27,14 +27,14 @@ export function buildHints(purpose: ModelPurpose, snapshot: TurnSnapshot, extra:
   };
 }
 
-function sessionHints({ session, history, unlockReasons, judgement, consultation }: TurnSnapshot): Record<string, unknown> {
+function sessionHints({ session, history, unlockReasons, judgement, consultations }: TurnSnapshot): Record<string, unknown> {
   const { state, chapter_title: chapterTitle } = session;
   return {
     chapter_title: chapterTitle, turn_index: state.turn_index, attempts: state.attempts_since_last_progress,
     is_first_answer: history.length === 0, awaiting_skip_reason: state.awaiting_skip_reason, end_suggested: state.end_suggested,
     unlock_reasons: unlockReasons, sentiment: judgement?.sentiment ?? null,
     task_states: Object.fromEntries(Object.entries(state.subtask_status).map(([id, { status }]) => [id, status])),
-    consult_question: consultation?.question ?? null,
+    consult_question: consultations.at(-1)?.question ?? null,
   };
 }
 
@@ -54,11 +54,16 @@ function lastRun({ runs, history }: TurnSnapshot): OfflineHints['lastRun'] {
   return { ok: run.ok, stdout: run.stdout, stderr: run.stderr, code: run.code };
 }
 
-function consultResult({ consultation }: TurnSnapshot): string | null {
-  if (consultation === null || consultation.outcome === 'failed') return null;
-  if (consultation.summary !== null) return consultation.summary;
-  const { output } = consultation;
+/** Everything that the experts of the turn found, in their order. */
+function consultResult({ consultations }: TurnSnapshot): string | null {
+  const found = consultations.flatMap((note) => findingIn(note) ?? []);
+  return found.length === 0 ? null : found.join('\n');
+}
+
+function findingIn({ outcome, summary, output }: ConsultationNote): string | null {
+  if (outcome === 'failed') return null;
+  if (summary !== null) return summary;
   if (output === null) return null;
-  const summary = output['answer_summary'];
-  return typeof summary === 'string' && summary !== '' ? summary : JSON.stringify(output).slice(0, 1200);
+  const said = output['answer_summary'];
+  return typeof said === 'string' && said !== '' ? said : JSON.stringify(output).slice(0, 1200);
 }

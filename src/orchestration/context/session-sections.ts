@@ -1,7 +1,7 @@
 import { clipCodePoints, type Judgement } from '../../contracts/index.ts';
 import type { HistoryRow, RunNote } from '../../store/index.ts';
 import { quoteName } from '../prompts/index.ts';
-import { digestItemIds } from '../state/index.ts';
+import { PROPOSAL_LIMITS, digestItemIds } from '../state/index.ts';
 import { fromEnd, fromStart } from './course-sections.ts';
 import type { SectionPart } from './pack-context.ts';
 import { currentTaskOf, type ConsultationNote, type TurnSnapshot } from './snapshot.ts';
@@ -144,16 +144,30 @@ export function memorySummaries(snapshot: TurnSnapshot): SectionPart[] {
   return [...longTerm, ...fromEnd(parts)];
 }
 
-/** What the companion and the memo agent hear of a consultation: summary and guidance, never the output itself. */
-export function consultationText(note: ConsultationNote | null): SectionPart[] {
-  if (note === null) return [];
-  if (note.outcome === 'failed' || note.summary === null) return fromStart(['An expert was asked and could not answer.']);
-  return fromStart([`Finding: ${note.summary}`, ...(note.guidance === null ? [] : [`How to use it: ${note.guidance}`])]);
+/**
+ * What the companion and the memo agent hear of the turn's consultations: summary and guidance, never the output itself. Several share the
+ * room of one, so that none pushes another out.
+ */
+export function consultationTexts(notes: readonly ConsultationNote[]): SectionPart[] {
+  const share = (limit: number): number => Math.floor(limit / Math.max(1, notes.length));
+  const parts = notes.flatMap((note): string[] => {
+    if (note.outcome === 'failed' || note.summary === null) return ['An expert was asked and could not answer.'];
+    const finding = `Finding: ${clipCodePoints(note.summary, share(PROPOSAL_LIMITS.summary))}`;
+    return note.guidance === null ? [finding] : [finding, `How to use it: ${clipCodePoints(note.guidance, share(PROPOSAL_LIMITS.integrate_guidance))}`];
+  });
+  return fromStart([...new Set(parts)]);
 }
 
-/** The validated output of an expert, for the planner alone. */
-export function consultationOutput(note: ConsultationNote | null): SectionPart[] {
-  return note === null || note.output === null ? [] : fromStart(splitLines(JSON.stringify(note.output, null, 1)));
+/** The question that the newest consultation answered. */
+export function questionText(notes: readonly ConsultationNote[]): string {
+  const note = notes.at(-1);
+  return note === undefined ? '' : `to ${note.expertId}: ${note.question}`;
+}
+
+/** The validated output of the newest consultation, for the planner alone. */
+export function consultationOutput(notes: readonly ConsultationNote[]): SectionPart[] {
+  const output = notes.at(-1)?.output ?? null;
+  return output === null ? [] : fromStart(splitLines(JSON.stringify(output, null, 1)));
 }
 
 function splitLines(text: string): string[] {

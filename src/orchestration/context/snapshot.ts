@@ -62,7 +62,8 @@ export interface TurnSnapshot {
   /** Rules of the chapter about consulting, in words; for the planner. */
   consultRules: readonly string[];
   skip: SkipNote | null;
-  consultation: ConsultationNote | null;
+  /** Consultations of this turn in their order; at most as many as a turn may hold. */
+  consultations: readonly ConsultationNote[];
   judgement: Judgement | null;
   unlockReasons: readonly string[];
   /** Time of the snapshot, ISO. */

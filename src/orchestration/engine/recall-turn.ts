@@ -4,19 +4,19 @@ import type { ConsultationNote, SkipNote, TurnSnapshot } from '../context/index.
 import { UnlockDecisionSchema, titleOf } from '../state/index.ts';
 
 /** What an expert found, as its stored report says. */
-export interface ExpertFinding { turn_index: number; expert_id: string; title: string; summary: string }
+export interface ExpertFinding { turn_index: number; consultation_id: string; expert_id: string; title: string; summary: string }
 
 /** What happened in a committed turn besides its texts. A memo may run in a later process, so all of it is read from the store. */
 export function recallTurn(
   past: HistoryRow, row: SessionRow, store: Store,
-): Pick<TurnSnapshot, 'judgement' | 'unlockReasons' | 'skip' | 'consultation'> {
+): Pick<TurnSnapshot, 'judgement' | 'unlockReasons' | 'skip' | 'consultations'> {
   const turn = store.turns.get(past.turn_id);
   const decision = UnlockDecisionSchema.safeParse(turn?.decision);
   return {
     judgement: turn?.judgement ?? null,
     unlockReasons: decision.success ? decision.data.reasons : [],
     skip: skipNoteOf(row.state, past.turn_index),
-    consultation: recallConsultation(past, store),
+    consultations: recallConsultations(past, store),
   };
 }
 
@@ -30,17 +30,19 @@ export function skipNoteOf(state: SessionState, turnIndex: number): SkipNote | n
 
 /** The findings of a session's experts, newest first. */
 export function findingsOf(sessionId: string, store: Store): ExpertFinding[] {
-  return store.expertReports.list(sessionId).map(({ turn_index, expert_id, body }) => ({
-    turn_index, expert_id, title: asText(body['title']), summary: asText(body['summary']),
+  return store.expertReports.list(sessionId).map(({ turn_index, consultation_id, expert_id, body }) => ({
+    turn_index, consultation_id, expert_id, title: asText(body['title']), summary: asText(body['summary']),
   }));
 }
 
-function recallConsultation(past: HistoryRow, store: Store): ConsultationNote | null {
-  const held = store.consultations.ofTurn(past.turn_id).at(-1);
-  if (held === undefined) return null;
-  const found = findingsOf(past.session_id, store).find((finding) => finding.turn_index === past.turn_index);
-  const known = { expertId: held.expert_id, question: '', output: null, guidance: null };
-  return found === undefined || found.summary === '' ? { ...known, outcome: 'failed', summary: null } : { ...known, outcome: 'answered', summary: found.summary };
+function recallConsultations(past: HistoryRow, store: Store): ConsultationNote[] {
+  const held = store.consultations.ofTurn(past.turn_id);
+  const findings = held.length === 0 ? [] : findingsOf(past.session_id, store);
+  return held.map(({ expert_id: expertId, consultation_id: id }): ConsultationNote => {
+    const summary = findings.find((finding) => finding.consultation_id === id)?.summary ?? '';
+    const known = { expertId, question: '', output: null, guidance: null };
+    return summary === '' ? { ...known, outcome: 'failed', summary: null } : { ...known, outcome: 'answered', summary };
+  });
 }
 
 function asText(value: unknown): string {

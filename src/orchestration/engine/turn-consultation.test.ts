@@ -126,6 +126,75 @@ describe('a turn with an expert', () => {
     expect(bench.provider.requests.filter((request) => request.model === MODELS.CA)[1]!.text).toContain('Finding: It has 122 rows.');
   });
 
+  it('tells the companion what both experts of a turn found', async () => {
+    const consult: Consultant['consult'] = async (request, turn, round) => {
+      const consultationId = `consult_000${round}`;
+      turn.emit({ type: 'consultation_start', expert_id: request.expert_id, title: 'Data inspector', consultation_id: consultationId, scenario_id: 'rma_custom' });
+      return { kind: 'answered', output: OUTPUT, consultationId, expertId: request.expert_id, question: request.question };
+    };
+    await using bench = await openEngineBench({ consultant: consultantOf(answered, { consult, rulesFor: () => ({ texts: [], binding: [], roundsPerTurn: 2 }) }) });
+    scriptConsultation(
+      bench,
+      structured(integrateReply({ expert_consultation_summary: 'It has 122 rows.', guidance_for_ca: 'Name the rows.', consultation_request: { ...REQUEST, question: 'And the columns?' } })),
+      structured(integrateReply({ expert_consultation_summary: `It has 4 columns. ${'x'.repeat(2000)}`, guidance_for_ca: 'Name the columns.' })),
+    );
+
+    const events = await bench.turn('How big is it?');
+
+    expect(events.filter((event) => event.type === 'consultation_complete')).toHaveLength(2);
+    const speak = bench.provider.requests.filter((request) => request.model === MODELS.CA)[1]!.text;
+    const told = ['Finding: It has 122 rows.', 'How to use it: Name the rows.', 'Finding: It has 4 columns.', 'How to use it: Name the columns.'];
+    expect(told.filter((words) => !speak.includes(words))).toEqual([]);
+    expect(speak).not.toContain('x'.repeat(600));
+    const second = bench.provider.requests.filter((request) => request.model === MODELS.RMA)[2]!.text;
+    expect(second).toContain('And the columns?');
+    expect(second).not.toContain(REQUEST.question);
+  });
+
+  describe('whose answer completes the task of the packet', () => {
+    const QUOTE = 'it prints 122 rows';
+    const completes = { subtask_status: { load_table: { status: 'completed', evidence: [{ text: 'counted the rows', quote: QUOTE }] } } };
+    const rule: BindingRule = { name: 'too_big', when: { field: 'rows', op: 'gt', value: 100 }, set: { guidance_for_ca: 'Ask for a smaller table.' } };
+    const consultant = consultantOf(async () => ({ kind: 'answered', output: { ...OUTPUT, rows: 122 } }), {
+      rulesFor: () => ({ texts: [], roundsPerTurn: 1, binding: [rule] }),
+    });
+
+    it.each([
+      ['a packet for the next task is made where the answer writes none', {}, {
+        current_focus: 'Say what each column holds', derived: true, guidance_for_ca: expect.stringMatching(/^Ask for a smaller table\.\n.*just completed/),
+      }],
+      ['the answer\'s own focus stands', { packet_patch: { current_focus: 'the columns', guidance_for_ca: 'Ask for the columns.' } }, {
+        current_focus: 'the columns', guidance_for_ca: 'Ask for a smaller table.\nAsk for the columns.',
+      }],
+    ])('%s, and the packet names the task that is current', async (_title, patch, expected) => {
+      await using bench = await openEngineBench({ consultant });
+      scriptConsultation(bench, structured(integrateReply({ state_update: completes, ...patch })));
+
+      await bench.turn(`Look, ${QUOTE}`);
+
+      const { packet, state } = bench.row();
+      expect(state.subtask_status['load_table']?.status).toBe('completed');
+      expect(state.current_subtask_id).not.toBe('load_table');
+      expect(packet).toMatchObject({ ...expected, current_task_id: state.current_subtask_id, bound_by: ['too_big'], instruction_version: 2, hint_level: 0 });
+      expect(bench.provider.requests.filter((request) => request.model === MODELS.CA)[1]!.text).toContain(`"current_task_id": "${state.current_subtask_id}"`);
+    });
+
+    it('a packet for the next task is made when only the record brings the proof of what the plan completed', async () => {
+      await using bench = await openEngineBench();
+      bench.provider.script(MODELS.CA, companionReply({ judgement: { checkpoint: true } }), speakReply({
+        record: { evidence_for_subtasks: [{ subtask_id: 'load_table', evidence: 'counted the rows', quote: QUOTE }] },
+      }));
+      bench.provider.script(MODELS.RMA, structured(planReply({ state_update: { subtask_status: { load_table: { status: 'completed' } } } })));
+
+      await bench.turn(`Look, ${QUOTE}`);
+
+      const { packet, state } = bench.row();
+      expect(state.subtask_status['load_table']?.status).toBe('completed');
+      expect(packet).toMatchObject({ current_task_id: state.current_subtask_id, derived: true, instruction_version: 2 });
+      expect(state.current_instruction_version).toBe(2);
+    });
+  });
+
   it('asks by a trigger of the chapter although nobody wished it, and the packet obeys the rules', async () => {
     const rule: BindingRule = { name: 'too_big', when: { field: 'rows', op: 'gt', value: 100 }, set: { current_focus: 'a smaller table' } };
     const consultant = consultantOf(async () => ({ kind: 'answered', output: { ...OUTPUT, rows: 122 } }), {

@@ -18,6 +18,8 @@ export {
 export { applyProposal, type TurnProposal } from './apply-proposal.ts';
 export { skip, type SkipWish, type SkipContext, type SkipRefusal, type SkipResult } from './skip.ts';
 export { derivePacket, type DerivationCause } from './derive-packet.ts';
+export { followTask, namesClosedTask, type FollowFacts } from './follow-task.ts';
+export { mergeStateUpdates } from './merge-updates.ts';
 export { issuePacket, type UnversionedPacket } from './packet-version.ts';
 export { applyPlan, applyPacketPatch, fallbackIntegration, strengthenHint, type PlanContext } from './plan-packet.ts';
 export { applyBinding } from './binding.ts';

@@ -7,6 +7,7 @@ import type { ChapterPlace, StarterCopy } from '../../content/index.ts';
 import type { SessionRow } from '../../store/index.ts';
 import { discard, draftPath, setAside } from '../session-folder.ts';
 import type { FilesContext } from './files-context.ts';
+import { fillFromCopies } from './own-copies.ts';
 import { storageError } from './storage-error.ts';
 import { walkWorkspace } from './walk-workspace.ts';
 
@@ -25,7 +26,7 @@ export async function showChapter(context: FilesContext, sessionId: string, loca
     const known = await describe(row, chapterView);
     if (known !== null) return known;
     const place = await locate(row).catch((error: unknown) => {
-      if (error instanceof SidecarError) return null; // The chapter is gone; its copies in the workspace remain.
+      if (error instanceof SidecarError) return null; // The chapter is gone; the session's own copies remain.
       throw error;
     });
     await build(context, { row, chapterView, place });
@@ -40,7 +41,9 @@ async function build(context: FilesContext, { row, chapterView, place }: Build):
   const chapterDir = join(draft, ...tailOf(row.chapter_id));
   try {
     await mkdir(chapterDir, { recursive: true, mode: 0o700 });
-    if (place !== null) {
+    if (place === null) {
+      await fillFromCopies(context, row.session_id, chapterDir);
+    } else {
       const plan = await planStarterFiles(place);
       const copies = [...plan.copies.filter((copy) => copy.target === 'user_workspace').map(toView), ...await assetsOf(place)];
       await copyStarterFiles({ ...plan, copies }, { user_workspace: chapterDir, working_files: chapterDir });

@@ -29,7 +29,7 @@ export async function assembleTurn(
       history: deps.store.history.tail(row.session_id, RECENT_TURNS), uploads, runs: runNotes,
       experts: deps.consultant?.expertsFor(row, content) ?? [],
       consultRules: deps.consultant?.rulesFor(content).texts ?? [],
-      skip: identity.kind === 'task_skipped' ? skipNoteOf(row.state, row.state.turn_index) : null, consultation: null, judgement: null, unlockReasons: [], now: deps.clock.now().toISOString(),
+      skip: identity.kind === 'task_skipped' ? skipNoteOf(row.state, row.state.turn_index) : null, consultations: [], judgement: null, unlockReasons: [], now: deps.clock.now().toISOString(),
     },
   };
 }

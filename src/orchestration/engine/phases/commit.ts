@@ -4,9 +4,10 @@ import { memoryItem, reportItem, turnItem } from '../../../store/index.ts';
 import type { FrameRow, HistoryRow, OutboxItem, SessionRow } from '../../../store/index.ts';
 import { renderErrorSummary, renderReport } from '../../report/index.ts';
 import {
-  applyProposal, commitCounters, createJudgement, createMemory, describeTurn, extOf, foldMemory, issuePacket, mergeOutcome, noteTurn, withExt,
+  applyProposal, commitCounters, createJudgement, createMemory, describeTurn, extOf, foldMemory, followTask, issuePacket,
+  mergeOutcome, mergeStateUpdates, namesClosedTask, noteTurn, withExt,
 } from '../../state/index.ts';
-import type { Rejection, StateUpdateProposal } from '../../state/index.ts';
+import type { Rejection } from '../../state/index.ts';
 import type { EngineDeps } from '../engine-deps.ts';
 import type { RunningTurn } from '../running-turn.ts';
 import { evidenceSourcesOf } from '../turn-work.ts';
@@ -62,7 +63,7 @@ function settle(turn: RunningTurn, finished: FinishedTurn, row: SessionRow): Set
     stateUpdate: mergeStateUpdates(staged.plan?.stateUpdates ?? []), evidence: record.evidence_for_subtasks,
     proven: staged.plan?.proven ?? [], currentTaskId: staged.plan?.packet?.current_task_id ?? null,
   } : {}, sources);
-  const issued = issueNext(applied.state, staged, row.packet);
+  const issued = issueNext(applied.state, finished, row);
   const counted = commitCounters({
     ...issued,
     turn: {
@@ -77,20 +78,16 @@ function settle(turn: RunningTurn, finished: FinishedTurn, row: SessionRow): Set
   };
 }
 
-/** Updates of one turn as one; a later status wins, evidence adds up. */
-export function mergeStateUpdates(updates: readonly StateUpdateProposal[]): StateUpdateProposal | null {
-  if (updates.length === 0) return null;
-  const merged: StateUpdateProposal['subtask_status'] = {};
-  for (const [id, wish] of updates.flatMap((update) => Object.entries(update.subtask_status))) {
-    const known = merged[id];
-    merged[id] = known === undefined ? wish : { status: wish.status ?? known.status, evidence: [...known.evidence, ...wish.evidence] };
+/** A plan's packet, a skip's, else the old one. What the record has proven since may have closed the task that the packet is about. */
+function issueNext(state: SessionState, { staged, assembled }: FinishedTurn, row: SessionRow) {
+  const planned = staged.plan?.packet ?? null;
+  const standing = planned ?? staged.skip?.packet ?? row.packet;
+  if (staged.plan !== null && namesClosedTask(standing, state)) {
+    return issuePacket(state, followTask(standing, {
+      state, tasks: assembled.content.chapter.tasks, language: row.language, keepsWords: (standing.bound_by ?? []).length > 0,
+    }));
   }
-  return { subtask_status: merged, end_suggested: updates.some((update) => update.end_suggested === true) };
-}
-
-function issueNext(state: SessionState, staged: FinishedTurn['staged'], current: InstructionPacket) {
-  if (staged.plan?.packet) return issuePacket(state, staged.plan.packet);
-  return { state, packet: staged.skip?.packet ?? current };
+  return planned === null ? { state, packet: staged.skip?.packet ?? row.packet } : issuePacket(state, planned);
 }
 
 function writeSession(

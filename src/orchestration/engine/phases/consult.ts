@@ -2,19 +2,22 @@ import { languageOf, sentenceFor, CATALOGUE } from '../../../contracts/index.ts'
 import type { ErrorCode } from '../../../contracts/index.ts';
 import type { ConsultationNote, TurnSnapshot } from '../../context/index.ts';
 import { readIntegrate } from '../../reading/index.ts';
-import { applyBinding, applyPacketPatch, fallbackIntegration } from '../../state/index.ts';
-import type { ConsultationRequest, IntegrateProposal, PlanProposal, StateUpdateProposal, UnversionedPacket } from '../../state/index.ts';
+import { applyBinding, applyPacketPatch, applyProposal, fallbackIntegration, followTask, mergeStateUpdates } from '../../state/index.ts';
+import type { BoundOutput, ConsultationRequest, IntegrateProposal, PlanProposal, StateUpdateProposal, UnversionedPacket } from '../../state/index.ts';
 import { askStructured } from '../ask-structured.ts';
 import type { Consultant, ConsultationOutcome } from '../consultant-contract.ts';
 import type { EngineDeps } from '../engine-deps.ts';
 import type { RunningTurn } from '../running-turn.ts';
 import { callerOf } from '../turn-caller.ts';
+import { evidenceSourcesOf } from '../turn-work.ts';
 import type { StagedPlan } from '../turn-work.ts';
 import type { PlanInput } from './plan.ts';
 
 /** The plan's staging as consultations leave it. */
 export interface ConsultedTurn {
   snapshot: TurnSnapshot; packet: UnversionedPacket | null; stateUpdates: StateUpdateProposal[]; proven: StagedPlan['proven'];
+  /** Answers that the chapter's rules were held against. */
+  bounds: readonly BoundOutput[];
 }
 
 export type ConsultInput = PlanInput & { snapshot: TurnSnapshot; proposal: PlanProposal; packet: UnversionedPacket | null };
@@ -24,7 +27,7 @@ type Answered = Extract<ConsultationOutcome, { kind: 'answered' }>;
 export async function consultExperts(turn: RunningTurn, input: ConsultInput, deps: EngineDeps): Promise<ConsultedTurn> {
   const { proposal, routed, row, assembled } = input;
   let staged: ConsultedTurn = {
-    snapshot: input.snapshot, packet: input.packet, proven: [], stateUpdates: proposal.state_update === null ? [] : [proposal.state_update],
+    snapshot: input.snapshot, packet: input.packet, proven: [], bounds: [], stateUpdates: proposal.state_update === null ? [] : [proposal.state_update],
   };
   let request: ConsultationRequest | null = proposal.consultation_request ?? routed.triggered;
   if (request === null) return staged;
@@ -43,9 +46,8 @@ export async function consultExperts(turn: RunningTurn, input: ConsultInput, dep
     turn.reportUsage(['EXP']);
     if (outcome.kind !== 'answered') {
       noteUnanswered(turn, outcome, deps);
-      // A second question without an answer takes nothing away from the first one's.
-      const consultation = staged.snapshot.consultation ?? failedNote(outcome, request);
-      return { ...staged, snapshot: { ...staged.snapshot, consultation } };
+      const failed = failedNote(outcome, request);
+      return failed === null ? staged : { ...staged, snapshot: withNote(staged.snapshot, failed) };
     }
     const integrated = await integrate(turn, { outcome, staged, input, consultant }, deps);
     staged = integrated.staged;
@@ -57,32 +59,46 @@ export async function consultExperts(turn: RunningTurn, input: ConsultInput, dep
 async function integrate(
   turn: RunningTurn, work: { outcome: Answered; staged: ConsultedTurn; input: ConsultInput; consultant: Consultant }, deps: EngineDeps,
 ): Promise<{ staged: ConsultedTurn; followUp: ConsultationRequest | null }> {
-  const { outcome, staged, input, consultant } = work;
-  const { row } = input;
+  const { outcome, staged, input } = work;
   turn.phase('integrating');
   const note: ConsultationNote = {
     expertId: outcome.expertId, question: outcome.question, outcome: 'answered', output: outcome.output, summary: null, guidance: null,
   };
   const answer: IntegrateProposal = await askStructured({
-    purpose: 'integrate', snapshot: { ...staged.snapshot, consultation: note }, read: readIntegrate, repairWith: 'integrate',
-  }, callerOf(turn), deps) ?? fallbackIntegration(outcome.output, row.language);
+    purpose: 'integrate', snapshot: withNote(staged.snapshot, note), read: readIntegrate, repairWith: 'integrate',
+  }, callerOf(turn), deps) ?? fallbackIntegration(outcome.output, input.row.language);
   turn.reportUsage(['RMA']);
   turn.emit({ type: 'consultation_complete', expert_id: outcome.expertId, consultation_id: outcome.consultationId });
-  const { instruction_version: _old, ...current } = row.packet;
-  const patched = applyPacketPatch(staged.packet ?? current, answer.packet_patch);
-  const { binding } = consultant.rulesFor(input.assembled.content);
-  const bound = applyBinding(patched, binding, { expert_id: outcome.expertId, output: outcome.output });
+  const told = { ...note, summary: answer.expert_consultation_summary, guidance: answer.guidance_for_ca };
   return {
     followUp: answer.consultation_request,
-    staged: {
-      packet: bound, proven: [...staged.proven, ...provenBy(outcome.output, row.state.current_subtask_id)],
-      stateUpdates: answer.state_update === null ? staged.stateUpdates : [...staged.stateUpdates, answer.state_update],
-      snapshot: {
-        ...staged.snapshot,
-        consultation: { ...note, summary: answer.expert_consultation_summary, guidance: answer.guidance_for_ca },
-      },
-    },
+    staged: { ...stageAnswer(turn, { ...work, answer }), snapshot: withNote(staged.snapshot, told) },
   };
+}
+
+/** What an integrated answer leaves to the commit. The packet stands for an open task, and the chapter's rules have the last word in it. */
+function stageAnswer(turn: RunningTurn, { outcome, staged, input, consultant, answer }: {
+  outcome: Answered; staged: ConsultedTurn; input: ConsultInput; consultant: Consultant; answer: IntegrateProposal;
+}): Omit<ConsultedTurn, 'snapshot'> {
+  const { row, assembled } = input;
+  const proven = [...staged.proven, ...provenBy(outcome.output, row.state.current_subtask_id)];
+  const stateUpdates = answer.state_update === null ? staged.stateUpdates : [...staged.stateUpdates, answer.state_update];
+  const bounds = [...staged.bounds, { expert_id: outcome.expertId, output: outcome.output }];
+  const { instruction_version: _old, ...current } = row.packet;
+  const patched = applyPacketPatch(staged.packet ?? current, answer.packet_patch);
+  const { state } = applyProposal(row.state, {
+    stateUpdate: mergeStateUpdates(stateUpdates), proven, currentTaskId: patched.current_task_id ?? null,
+  }, evidenceSourcesOf(turn, assembled));
+  const keepsWords = answer.packet_patch?.current_focus !== undefined;
+  const followed = followTask(patched, { state, tasks: assembled.content.chapter.tasks, language: row.language, keepsWords });
+  const { binding } = consultant.rulesFor(assembled.content);
+  // A packet that was made anew has lost what the rules wrote for the answers before.
+  const due = followed === patched || keepsWords ? bounds.slice(-1) : bounds;
+  return { packet: due.reduce((packet, bound) => applyBinding(packet, binding, bound), followed), proven, stateUpdates, bounds };
+}
+
+function withNote(snapshot: TurnSnapshot, note: ConsultationNote): TurnSnapshot {
+  return { ...snapshot, consultations: [...snapshot.consultations, note] };
 }
 
 /** What a data tool found is a fact: a learner's table that fits the task is evidence for it. Claims of the expert alone prove nothing. */
