@@ -1,9 +1,6 @@
-import { setFlagsFromString } from 'node:v8';
-import { runCommandLine } from './cli/index.ts';
+import { loadFrugally, runCommandLine } from './cli/index.ts';
 
-// Loading needs no room to grow: this holds back 10 MB of heap. From then on the heap may grow, or bursts would wait for the collector.
-setFlagsFromString('--optimize-for-size');
-setTimeout(() => setFlagsFromString('--no-optimize-for-size'), 1_000).unref();
+loadFrugally();
 
 // A reader that went away must not end the program.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);

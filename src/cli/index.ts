@@ -4,6 +4,8 @@ import { UsageError } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
 
+export { loadFrugally } from './engine-pace.ts';
+
 interface CommandEntry { words: readonly string[]; summary: string; load(): Promise<CommandModule> }
 
 /** Modules are loaded when they are called, so that help is instant. */

@@ -29,8 +29,8 @@ export interface Lanes {
   endSession(sessionId: string): Promise<void>;
   /** Gives what an earlier process left open a truthful end; before the first request. */
   recover(): Promise<void>;
-  /** Ends leftover processes and probes the guards; runs in the background after the ready line. */
-  start(): void;
+  /** Ends leftover processes and probes the guards; runs in the background after the ready line. Never rejects. */
+  start(): Promise<void>;
   children(): Diagnostics['children'];
   stop(): Promise<void>;
 }
@@ -76,9 +76,9 @@ export function createLanes(
       runner.recover();
       await experts.recover();
     },
-    start(): void {
+    async start(): Promise<void> {
       notebooks.recover();
-      prepare().catch((error: unknown) => log.warn({ err: error }, 'the lanes could not be probed'));
+      await prepare().catch((error: unknown) => log.warn({ err: error }, 'the lanes could not be probed'));
     },
     children(): Diagnostics['children'] {
       const { live, byLane } = guard.children();

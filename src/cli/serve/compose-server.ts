@@ -29,6 +29,8 @@ export interface ProcessParts { clock: Clock; ids: Ids; log: Log; redactor: Reda
 /** A server that answers requests. */
 export interface ComposedServer {
   url: string;
+  /** Resolves when the work that follows a start in the background is done. */
+  prepared: Promise<void>;
   /** Ends turns, streams and connections, then the store; resolves when all is quiet. */
   close(): Promise<void>;
 }
@@ -83,11 +85,11 @@ export async function composeServer(config: Config, parts: ProcessParts): Promis
   report.begin();
   sweepInBackground(sessions, core);
   core.sync.kick();
-  lanes.start();
+  const prepared = lanes.start();
   void core.gateway.warmUp();
 
   const open = owned.move();
-  return { url, close: async () => await open.disposeAsync() };
+  return { url, prepared, close: async () => await open.disposeAsync() };
 }
 
 /** What the lanes ask for only after everything is wired. */

@@ -1,6 +1,7 @@
 import type { Config, Log } from '../../config/index.ts';
 import { createIds, createLogger, createRedactor, secretValues, systemClock } from '../../config/index.ts';
 import { CONTRACT_VERSION, ROUTES } from '../../contracts/index.ts';
+import { workFreely } from '../engine-pace.ts';
 import { EXIT } from '../exit-codes.ts';
 import { programVersion } from '../program-version.ts';
 import type { Terminal } from '../terminal.ts';
@@ -21,6 +22,7 @@ export interface ServerRun {
 }
 
 const FORCED_STOP_MS = 5000;
+const SETTLED_MS = 500;
 
 /** Runs a server until it is told to stop; resolves with the exit code, rejects when it cannot start. */
 export async function runServer({ config, terminal, parentGone, consoleLevel, onReady }: ServerRun): Promise<number> {
@@ -47,6 +49,7 @@ export async function runServer({ config, terminal, parentGone, consoleLevel, on
       ...(config.auth.token === null && config.auth.mode === 'token' ? { token } : {}),
     });
     log.info({ url: server.url, version, node: process.versions.node, platform: process.platform, arch: process.arch, auth: config.auth.mode }, 'ready');
+    void server.prepared.then(() => workFreely(SETTLED_MS));
     onReady?.({ url: server.url, token });
 
     const reason = await stop.reason;

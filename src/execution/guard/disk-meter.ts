@@ -12,6 +12,8 @@ export type MeterOrder = { op: 'watch'; id: string; groups: DiskGroup[] } | { op
 export interface MeterMessage { id: string; kind: 'disk' | 'volume'; value: number; limit: number; detail: string }
 
 const MOST_FAILURES = 3;
+/** How long the thread, 10 MB of memory, waits for the next child. */
+const REST_AFTER_MS = 500;
 
 /** Watches the folders of running children from a thread of its own. */
 export interface DiskMeter {
@@ -20,10 +22,11 @@ export interface DiskMeter {
   stop(): Promise<void>;
 }
 
-/** Makes the meter; its thread starts with the first child. A thread that fails is replaced and counts anew. */
+/** Makes the meter; its thread is there while there are children. A thread that fails is replaced and counts anew. */
 export function createDiskMeter(log: Log): DiskMeter {
   const watched = new Map<string, { groups: DiskGroup[]; onHit: (hit: LimitHit) => void }>(); // removed by drop and by a hit
   let thread: Worker | null = null;
+  let rest: NodeJS.Timeout | undefined;
   let isStopped = false;
   let failures = 0;
 
@@ -33,7 +36,7 @@ export function createDiskMeter(log: Log): DiskMeter {
     worker.unref();
     worker.on('message', ({ id, ...hit }: MeterMessage) => {
       const found = watched.get(id);
-      watched.delete(id);
+      remove(id);
       found?.onHit(hit);
     });
     worker.on('error', (error) => log.error({ error: String(error) }, 'the disk meter failed'));
@@ -56,6 +59,18 @@ export function createDiskMeter(log: Log): DiskMeter {
     watched.clear();
     for (const { onHit } of open) onHit({ kind: 'disk', value: 0, limit: 0, detail: 'the disk meter failed' });
   };
+  const remove = (id: string): boolean => {
+    const isRemoved = watched.delete(id);
+    clearTimeout(rest);
+    rest = setTimeout(endThread, REST_AFTER_MS).unref();
+    return isRemoved;
+  };
+  const endThread = (): void => {
+    if (watched.size > 0) return;
+    const worker = thread;
+    thread = null;
+    void worker?.terminate();
+  };
   const send = (order: MeterOrder): void => {
     thread ??= start();
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
@@ -65,14 +80,16 @@ export function createDiskMeter(log: Log): DiskMeter {
   return {
     watch: (id, groups, onHit) => {
       if (isStopped) return;
+      clearTimeout(rest);
       watched.set(id, { groups, onHit });
       send({ op: 'watch', id, groups });
     },
     drop: (id) => {
-      if (watched.delete(id) && !isStopped) send({ op: 'drop', id });
+      if (remove(id) && !isStopped) send({ op: 'drop', id });
     },
     stop: async () => {
       isStopped = true;
+      clearTimeout(rest);
       watched.clear();
       await thread?.terminate();
     },
