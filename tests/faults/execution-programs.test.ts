@@ -180,13 +180,13 @@ import os; print(os.environ['MPLBACKEND'])`);
 it('runs a file of the workspace by its name and records what it was (E64)', async () => {
   const { workspace } = await bench.session('files');
   await writeFiles(workspace, { 'src/task one.py': 'import sys\nprint(__name__, sys.argv[1])\n1/0\n' });
-  const answer = await bench.run('files', '', { path: 'src/task one.py', argv: ['--x'] });
+  const answer = await bench.run('files', '', { path: 'src/task one.py', argv: ['--x'], timeout_seconds: 50 });
 
   expect(answer).toMatchObject({ reason: 'error', stdout: '__main__ --x\n', error: { line: 3 } });
   expect(answer.stderr).toContain('File "src/task one.py", line 3, in <module>');
   expect(bench.runner.execution('files', answer.execution_id)).toMatchObject({
     path: 'src/task one.py', code: 'import sys\nprint(__name__, sys.argv[1])\n1/0\n', lane: 'user', kind: 'run', reason: 'error', returncode: 1,
-    guards: { network: 'enforced' }, limits: { wallMs: 20_000 },
+    guards: { network: 'enforced' }, limits: { wallMs: 50_000 },
   });
 });
 
@@ -259,7 +259,7 @@ it('replaces a worker that dies before it takes its job, once and silently (E60)
   const { report } = await runOnWorker({ clock: systemClock, ids: createIds(systemClock), pool: dying }, {
     spec: { group: 'replaced', lane: 'user', preload: [], keepsFigures: false, workspace: { folder: workspace, home, packages: null, sessionId: 'replaced' } },
     job: {
-      executionId: 'exe_1', code: 'print("second")', path: null, argv: [], stdin: '', seed: null, wallMs: 5_000, keepsFigures: false, isNetworkOff: true,
+      executionId: 'exe_1', code: 'print("second")', path: null, argv: [], stdin: '', seed: null, wallMs: 60_000, keepsFigures: false, isNetworkOff: true,
       limits: laneLimits('user', { memoryBytes: 4e9 }), output: { unit: 'characters', head: 100, tail: 100, ceilingBytes: 1e6 },
     },
     need: 'light', hooks: { signal: new AbortController().signal, language: 'en', onText: () => {}, onStep: () => {} },

@@ -84,7 +84,7 @@ describe('a process that is killed', () => {
 
   it('at any frame of a turn has either all of it or nothing', async () => {
     let committed = 0;
-    for (let seen = 1; seen <= 10; seen += 1) {
+    for (const seen of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, Infinity]) {
       tutor.provider.script(CA, inPieces(companionReply({ prose: 'Look at the header. Then count.' })));
       const stream = await tutor.sidecar.send(session, `message ${seen}`);
       for (let count = 0; count < seen; count += 1) if (await stream.next() === null) break;

@@ -24,7 +24,7 @@ const workspaceOf = (name: string) => {
   return { folder, home: join(folder, '..', `${name}-home`), packages: null, sessionId: name };
 };
 const startKernel = async (name: string): Promise<PipeConnection> => await startPipeKernel({
-  id: name, guard: bench.guard, workspace: workspaceOf(name), signal: AbortSignal.timeout(30_000), init: [],
+  id: name, guard: bench.guard, workspace: workspaceOf(name), signal: AbortSignal.timeout(120_000), init: [],
   caps: { text_bytes: 8 * MIB, rich_bytes: 32 * MIB, message_bytes: 8 * MIB },
 });
 const request = (id: string, code: string): JupyterMessage => ({
@@ -202,7 +202,7 @@ import time; time.sleep(0.2)`;
   });
 
   it('shuts down in order with exit code 0', async () => {
-    await kernel.shutdown(2_000);
+    await kernel.shutdown(60_000);
 
     expect(await kernel.gone).toMatchObject({ reason: 'cancelled', exitCode: 0, signal: null });
   });

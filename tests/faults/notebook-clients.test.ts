@@ -139,7 +139,7 @@ describe('a Python client over the raw protocol', () => {
 
   it.each(['default', 'v1'])('starts a kernel, executes, answers input, interrupts, restarts and ends it, in the %s framing', async (framing) => {
     const script = join(import.meta.dirname, '..', 'support', 'raw_client.py');
-    const { stdout } = await runFile(python, [script, `${sidecar.url}/jupyter`, framing], { env: { SIDECAR_TOKEN: sidecar.token }, timeout: 50_000 });
+    const { stdout } = await runFile(python, [script, `${sidecar.url}/jupyter`, framing], { env: { SIDECAR_TOKEN: sidecar.token }, timeout: 110_000 });
 
     expect(JSON.parse(stdout)).toEqual({
       started: 201, result: '42', stream: 'hi\n', states: ['busy', 'idle'], greeting: 'hello Ada\n', interrupted: 'KeyboardInterrupt', restarted: 200, kept: 'False',

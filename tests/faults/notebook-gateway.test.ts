@@ -32,7 +32,7 @@ describe('kernels behind a gateway', () => {
   let bench: NotebookBench;
   beforeAll(async () => {
     service = await openNotebookService();
-    bench = await openNotebookBench({ gateway: settings(`${service.url}/jupyter`), times: { ladderStepMs: 1_500 } });
+    bench = await openNotebookBench({ gateway: settings(`${service.url}/jupyter`) });
     bench.session('remote');
   });
   afterAll(async () => {
@@ -59,7 +59,7 @@ describe('kernels behind a gateway', () => {
 
   it('go on after their socket was lost in a cell', async () => {
     const [kernel] = (await service.call('GET', '/jupyter/api/kernels')).body;
-    const running = bench.run('remote', 'import time\ntime.sleep(1)\nprint("after the cut")\n"value"');
+    const running = bench.run('remote', 'import time\ntime.sleep(4)\nprint("after the cut")\n"value"');
     await expect.poll(async () => (await service.call('GET', `/jupyter/api/kernels/${kernel.id}`)).body.execution_state).toBe('busy');
 
     service.cutSockets();

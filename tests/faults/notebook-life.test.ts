@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/config/index.ts';
 import { openNotebookBench } from '../support/notebook-bench.ts';
 import type { NotebookBench } from '../support/notebook-bench.ts';
@@ -8,8 +8,18 @@ import type { NotebookBench } from '../support/notebook-bench.ts';
 let bench: NotebookBench;
 let count = 0;
 
-beforeAll(async () => { bench = await openNotebookBench({ times: { ladderStepMs: 1_200, pingMs: 100, settleMs: 600 } }); });
-afterAll(async () => { await bench[Symbol.asyncDispose](); });
+let patient: NotebookBench;
+let impatient: NotebookBench;
+
+beforeAll(async () => {
+  patient = await openNotebookBench();
+  impatient = await openNotebookBench({ times: { ladderStepMs: 1_200 } });
+});
+beforeEach(() => { bench = patient; });
+afterAll(async () => {
+  await patient[Symbol.asyncDispose]();
+  await impatient[Symbol.asyncDispose]();
+});
 
 /** A session of its own, so that crashes of one test count for nobody else. */
 const fresh = (): string => {
@@ -63,6 +73,7 @@ describe('interrupting', () => {
     ['holds the interpreter in native code', 'import time\nprint("go", flush=True)\ntry: time.sleep(0.2)\nexcept KeyboardInterrupt: pass\nsum(range(10**13))'],
     ['stops its own process', 'import os, signal, time\nprint("go", flush=True)\ntry: time.sleep(0.2)\nexcept KeyboardInterrupt: pass\nos.kill(os.getpid(), signal.SIGSTOP)'],
   ])('ends a cell that %s, restarts, and says that the state is lost', async (_title, code) => {
+    bench = impatient;
     const session = fresh();
     await bench.run(session, 'kept = 1');
 
@@ -231,7 +242,10 @@ describe('the queue', () => {
   it('refuses the 21st waiting cell', async () => {
     const session = fresh();
     await bench.run(session, '1');
-    const cells = Array.from({ length: 22 }, () => bench.run(session, 'import time; time.sleep(0.02)'));
+    const blocker = bench.run(session, 'import os, time\nwhile not os.path.exists("go"): time.sleep(0.01)');
+    const cells = [blocker, ...Array.from({ length: 21 }, () => bench.run(session, '1'))];
+    await Promise.race(cells.map(async (cell) => await cell.catch(() => undefined))); // Nothing ends but what is refused.
+    writeFileSync(join(bench.workspace(session), 'go'), '');
 
     const results = await Promise.allSettled(cells);
 
@@ -330,7 +344,7 @@ it('takes a prewarmed kernel, with the usual modules imported and nothing in the
   await using own = await openNotebookBench({ poolMb: 200 });
   const session = own.session('warm');
   own.notebooks.prepare(session);
-  await expect.poll(() => own.guard.children().byLane.notebook, { timeout: 20_000 }).toBe(1);
+  await expect.poll(() => own.guard.children().byLane.notebook, { timeout: 60_000 }).toBe(1);
 
   const answer = await own.run(session, 'import sys\n("pandas" in sys.modules, [name for name in dir() if not name.startswith("_")])');
 

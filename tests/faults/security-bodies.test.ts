@@ -170,7 +170,7 @@ describe('broken requests', () => {
     socket.write(`GET ${at('/events')} HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`);
     let text = '';
     await new Promise<void>((resolve, reject) => {
-      socket.setTimeout(5_000, () => reject(new Error('the stream did not end')));
+      socket.setTimeout(60_000, () => reject(new Error('the stream did not end')));
       socket.on('data', (chunk) => {
         if (text === '') socket.write('\0 this is no request\r\n\r\n');
         text += chunk.toString();

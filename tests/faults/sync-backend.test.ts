@@ -24,7 +24,7 @@ function watch(server: BackendServer): Watched {
     for (;;) {
       const found = server.seen.find(fits);
       if (found !== undefined) return found;
-      await within(new Promise<void>((resolve) => waiting.push(resolve)), 10_000, () => `the backend saw only ${server.seen.map((seen) => seen.path).join(', ')}`);
+      await within(new Promise<void>((resolve) => waiting.push(resolve)), 60_000, () => `the backend saw only ${server.seen.map((seen) => seen.path).join(', ')}`);
     }
   };
   return { server, until, answer: (reply) => { decide = reply; } };

@@ -19,6 +19,8 @@ import type { Store } from '../../src/store/index.ts';
 import { sampleSession } from './store-rows.ts';
 import { createTemporaryFolder } from './temporary-folder.ts';
 
+/** A program gets this long unless a test says otherwise: a busy machine makes it slow, and then that is not what the test is about. */
+const PATIENT_SECONDS = 110;
 const programDir = join(import.meta.dirname, '..', '..');
 
 /** The lanes with everything real below them: store, guard, workers. */
@@ -62,7 +64,8 @@ export async function openExecutionBench(options: BenchOptions = {}): Promise<Ex
     folder: folder.join('sessions', id), workspace: folder.join('sessions', id, 'user_workspace'),
     uploads: folder.join('sessions', id, 'working_files'), home: folder.join('sessions', id, 'home'),
   });
-  const lane = { guard, pool, store, config, clock, ids, log: silentLog };
+  // On a busy machine a program may take long to tell where it was interrupted.
+  const lane = { guard, pool, store, config, clock, ids, log: silentLog, stopGraceMs: 2_000 };
   const runner = createUserRunner({
     ...lane, foldersOf, redact: (text) => text,
     readFile: async (id, name) => ({ bytes: await readFile(join(foldersOf(id).workspace, name)) }),
@@ -79,7 +82,7 @@ export async function openExecutionBench(options: BenchOptions = {}): Promise<Ex
     guard, pool, store, runner, experts, report, folder: folder.path, stateDir, session,
     run: async (id, code, more = {}) => {
       await session(id);
-      return await runner.run(id, RunRequestSchema.parse({ ...('path' in more ? {} : { code }), ...more }));
+      return await runner.run(id, RunRequestSchema.parse({ timeout_seconds: PATIENT_SECONDS, ...('path' in more ? {} : { code }), ...more }));
     },
     leftovers: async () => ({
       children: guard.children().live, runFolders: await readdir(join(stateDir, 'runs')).catch(() => []), processes: processesIn(folder.path),

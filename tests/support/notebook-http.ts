@@ -7,9 +7,11 @@ import type { ApiDeps } from '../../src/api/index.ts';
 import { createIds, silentLog, systemClock } from '../../src/config/index.ts';
 import { createGuard } from '../../src/execution/guard/index.ts';
 import { createNotebooks } from '../../src/execution/notebook/index.ts';
+import { within } from './provider/index.ts';
 import { CHAPTER, openBench } from '../../src/sessions/sessions-bench.test-support.ts';
 
 const PROGRAM = join(import.meta.dirname, '..', '..');
+const BOUND_MS = 60_000;
 export const TOKEN = 'a-token-of-sufficient-length-for-tests';
 
 export interface Answer { status: number; body: any; headers: Headers }
@@ -73,8 +75,14 @@ export class KernelClient implements AsyncDisposable {
       const found = this.received.find(fits);
       if (found !== undefined) return found;
       if (this.closeCode !== null) throw new Error(`closed with ${this.closeCode}`);
-      await this.#wake.promise;
+      await this.#woken();
     }
+  }
+
+  /** Resolves at the next message or the close. */
+  async #woken(): Promise<void> {
+    const seen = (): string => this.received.slice(-20).map(({ header, content }) => content.execution_state ?? header.msg_type).join(', ');
+    await within(this.#wake.promise, BOUND_MS, () => `no further message; the last ones: ${seen()}`);
   }
 
   /** Resolves when the request is idle; everything that belongs to it. */
@@ -86,7 +94,7 @@ export class KernelClient implements AsyncDisposable {
   }
 
   async closed(): Promise<number> {
-    while (this.closeCode === null) await this.#wake.promise;
+    while (this.closeCode === null) await this.#woken();
     return this.closeCode;
   }
 

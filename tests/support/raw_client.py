@@ -20,7 +20,7 @@ def call(method, path, body=None):
     payload = None if body is None else json.dumps(body).encode()
     request = Request(BASE + path, payload, {"Authorization": AUTHORIZATION, "Content-Type": "application/json"}, method=method)
     try:
-        with urlopen(request, timeout=30) as answer:
+        with urlopen(request, timeout=100) as answer:
             text = answer.read()
             return answer.status, json.loads(text) if text else None
     except HTTPError as error:
@@ -76,7 +76,7 @@ def first(seen, msg_type):
 def connect(kernel_id):
     socket = websocket.create_connection(
         f"{BASE.replace('http', 'ws', 1)}/api/kernels/{kernel_id}/channels?session_id={SESSION}",
-        header=[f"Authorization: {AUTHORIZATION}"], subprotocols=[V1] if FRAMING == "v1" else [], suppress_origin=True, timeout=30)
+        header=[f"Authorization: {AUTHORIZATION}"], subprotocols=[V1] if FRAMING == "v1" else [], suppress_origin=True, timeout=100)
     assert socket.getsubprotocol() == (V1 if FRAMING == "v1" else None), socket.getsubprotocol()
     return socket
 

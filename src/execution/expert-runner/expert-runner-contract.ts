@@ -14,6 +14,8 @@ export interface ExpertRunnerDeps {
   log: Log;
   /** Private folder of this service, in which consultations get their workspaces. */
   workDir: string;
+  /** Another time from the interrupt to the kill, for tests. */
+  stopGraceMs?: number;
 }
 
 /** A file that an expert may read. `source` is a path of the host that nobody but the host can change. */

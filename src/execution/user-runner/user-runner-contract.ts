@@ -34,6 +34,8 @@ export interface UserRunnerDeps {
   readFile(sessionId: string, name: string): Promise<{ bytes: Uint8Array }>;
   /** Takes secrets out of what goes into prompts. */
   redact(text: string): string;
+  /** Another time from the interrupt to the kill, for tests. */
+  stopGraceMs?: number;
 }
 
 /** The learner's programs: run, live stream, jobs and the log of all lanes. Unknown sessions: SESSION_NOT_FOUND. */

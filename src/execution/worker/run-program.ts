@@ -15,7 +15,8 @@ const DRAIN_MS = 250;
 /** A tree that lives longer than this after its kill is logged by the guard and swept. */
 const GONE_MS = 2_000;
 
-export interface RunTools { clock: Clock; ids: Ids }
+/** `stopGraceMs` is another time from the interrupt to the kill. */
+export interface RunTools { clock: Clock; ids: Ids; stopGraceMs?: number }
 
 /** Gives a worker its job, watches it and resolves when its whole tree is gone. Never throws for what the program does. */
 export async function runProgram(tools: RunTools, worker: ReadyWorker, { job, hooks }: { job: WorkerJob; hooks: RunHooks }): Promise<RunReport> {
@@ -23,7 +24,7 @@ export async function runProgram(tools: RunTools, worker: ReadyWorker, { job, ho
   if (!child.isAlive()) return describeNoStart('worker_lost', { detail: '', language: hooks.language });
   const secret = tools.ids.secret(16);
   const startedAt = tools.clock.monotonicMs();
-  const stop = createStop(worker, hooks);
+  const stop = createStop(worker, hooks, tools.stopGraceMs ?? GRACE_MS);
   const meter = new OutputMeter({
     stdout: child.stdout, stderr: child.stderr, secret, limits: job.output, onText: hooks.onText, onCeiling: () => stop.begin('ceiling'),
   });
@@ -72,7 +73,7 @@ type StopKind = NonNullable<EndFacts['stopped']>;
 interface Stop { begin(kind: StopKind): void; refuse(): void; end(): void; reason(): EndFacts['stopped'] }
 
 /** The stop ladder: interrupt, a moment to say where it was, then the kill of the whole tree. */
-function createStop({ child }: ReadyWorker, hooks: RunHooks): Stop {
+function createStop({ child }: ReadyWorker, hooks: RunHooks, graceMs: number): Stop {
   let stopped: EndFacts['stopped'] = null;
   let isOver = false;
   let grace: NodeJS.Timeout | null = null;
@@ -92,7 +93,7 @@ function createStop({ child }: ReadyWorker, hooks: RunHooks): Stop {
       if (kind === 'ceiling') return kill();
       hooks.onStep('interrupt');
       if (child.stdin.writable) child.stdin.write('I');
-      grace = setTimeout(kill, GRACE_MS);
+      grace = setTimeout(kill, graceMs);
     },
     refuse: () => {
       stopped = 'cancelled';
