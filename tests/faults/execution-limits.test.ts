@@ -81,7 +81,7 @@ it.each([
   ['in a mapping (E03)', 'import mmap\nmapping = mmap.mmap(-1, 700_000_000)\nfor offset in range(0, 700_000_000, 4096): mapping[offset] = 1'],
   ['in child processes (E04)', 'import os, time\nfor index in range(8):\n    if os.fork() == 0:\n        x = bytearray(b"x") * 60_000_000\n        time.sleep(60)\ntime.sleep(60)'],
 ])('ends a program that takes too much memory %s', async (_title, code) => {
-  const { answer } = await timed('memory', code, { memory_limit_mb: 256, timeout_seconds: 20 });
+  const { answer } = await timed('memory', code, { memory_limit_mb: 256, timeout_seconds: 60 });
 
   expect(answer).toMatchObject({ reason: 'memory_limit', outcome: 'memory_limit', message: 'Needed more than 256 MB of memory.' });
   expect(answer['usage'].peak_bytes ?? 0).toBeLessThan(256 * MIB * 1.3);
@@ -97,11 +97,11 @@ it('ends a program that uses too much processor time (E14)', async () => {
 it.each([
   ['one huge file in the workspace (E06)', 'block = b"x" * 8_000_000\nwith open("huge", "wb") as file:\n    while True: file.write(block)'],
   ['one huge file in the private temp (E06)', 'import tempfile\nblock = b"x" * 8_000_000\nwith tempfile.TemporaryFile() as file:\n    while True: file.write(block)'],
-  ['many empty files (E08)', 'index = 0\nwhile True:\n    open(f"f{index}", "w").close()\n    index += 1'],
-  ['folders in folders (E09)', 'import os\nfor index in range(5000):\n    os.mkdir("d"); os.chdir("d")\nimport time; time.sleep(20)'],
+  ['many empty files (E08)', 'import time\nindex = 0\nwhile True:\n    open(f"f{index}", "w").close()\n    index += 1\n    if index % 100 == 0: time.sleep(0.005)'],
+  ['folders in folders (E09)', 'import os\nfor index in range(5000):\n    os.mkdir("d"); os.chdir("d")\nimport time; time.sleep(60)'],
 ])('ends a program that writes %s', async (title, code) => {
   const session = `disk-${title.length}`;
-  const { answer } = await timed(session, code, { timeout_seconds: 20 });
+  const { answer } = await timed(session, code, { timeout_seconds: 60 });
 
   expect(answer).toMatchObject({ reason: 'disk_limit', outcome: 'error' });
   expect(readdirSync((await bench.session(session)).workspace).length).toBeLessThan(40_000);

@@ -4,7 +4,7 @@ import type { ExecutionGuard, GuardedChild, LaneLimits, StartFailure, WorkspaceS
 import type { Lane } from '../../contracts/index.ts';
 import { encodeWorkerFrame } from './worker-frame.ts';
 
-const READY_MS = 20_000;
+const READY_MS = 30_000;
 const READY_BYTES = 64 * 1024;
 const DIAGNOSTIC_BYTES = 8 * 1024;
 const NEWLINE = 0x0a;

@@ -142,7 +142,7 @@ describe('links and special files', () => {
     expect(await readdir(root)).toEqual([]);
   });
 
-  it.skipIf(process.platform !== 'linux')('never reaches outside while a parent is swapped for a link', async () => {
+  it.skipIf(process.platform !== 'linux')('never reaches outside while a parent is swapped for a link', { timeout: 300_000 }, async () => {
     const { id, root } = await openSession();
     const outside = bench.path(id, 'home');
     await writeFile(`${outside}/x.py`, 'outside');
