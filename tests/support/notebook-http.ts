@@ -7,6 +7,7 @@ import type { ApiDeps } from '../../src/api/index.ts';
 import { createIds, silentLog, systemClock } from '../../src/config/index.ts';
 import { createGuard } from '../../src/execution/guard/index.ts';
 import { createNotebooks } from '../../src/execution/notebook/index.ts';
+import { PATIENT } from './notebook-bench.ts';
 import { within } from './provider/index.ts';
 import { CHAPTER, openBench } from '../../src/sessions/sessions-bench.test-support.ts';
 
@@ -114,7 +115,7 @@ export async function openNotebookService(): Promise<NotebookService> {
   });
   const notebook = createNotebooks({
     guard, store: bench.store, config: { execution }, clock: systemClock, ids, log: silentLog, foldersOf: (id) => bench.sessions.pathsOf(id),
-    files: bench.sessions.files, scratchDir: bench.path('.scratch'), redact: (text) => text, random: () => 0.5,
+    files: bench.sessions.files, scratchDir: bench.path('.scratch'), redact: (text) => text, random: () => 0.5, times: PATIENT,
   });
   const report = { isStopping: () => false, uptimeMs: () => 1, version: '1', noteError: () => {} } as unknown as ApiDeps['report']; // proof: nothing else is asked here
   const server = await createServer({
