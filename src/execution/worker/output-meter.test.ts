@@ -34,3 +34,23 @@ it.each([
 ] as const)('takes the worker at its first word only: %s', async (_name, chunks, expected) => {
   expect(await meter(chunks)).toEqual({ ...expected, live: expected.text });
 });
+
+it('reads what had arrived when the time was over, also when this process had no turn to read before', async () => {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const limits = { unit: 'characters', head: 1_000, tail: 1_000, ceilingBytes: 10_000 } as const;
+  const made = new OutputMeter({ stdout, stderr, secret: SECRET, limits, onText: () => {}, onCeiling: () => {} });
+  stdout.write('c0ffee\nfirst ');
+  const settled = made.settled(0);
+  // The time is over while this process is held up; timers come before reading, so nothing of the rest has been read then.
+  setImmediate(() => {
+    for (const end = performance.now() + 5; performance.now() < end;);
+    setImmediate(() => {
+      stdout.write('second ');
+      setImmediate(() => stdout.write('third'));
+    });
+  });
+
+  await settled;
+
+  expect(made.finish(0).stdout.text).toBe('first second third');
+});
