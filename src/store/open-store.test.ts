@@ -132,7 +132,7 @@ describe('the owner lock', () => {
   it('waits for an owner that is going', async () => {
     await using folder = await createTemporaryFolder();
     const first = await open(folder.path);
-    const second = open(folder.path, { lockWaitMs: 5_000 });
+    const second = open(folder.path, { lockWaitMs: 60_000 });
 
     first.close();
 
@@ -162,7 +162,7 @@ describe('the owner lock', () => {
         store.sessions.insert({ ...row, session_id: 's2' });
         store.sessions.update('s1', { report_md: 'half' }, ${JSON.stringify(AT)});
         process.stdout.write('inside\\n');
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20_000); // Blocks until it is killed.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300_000); // Blocks until it is killed.
       });
     `);
     expect(await owner.nextLine()).toBe('inside');
