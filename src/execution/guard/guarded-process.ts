@@ -6,8 +6,6 @@ import type { ChildTree } from './child-tree.ts';
 import type { Backend, ChildPaths, ExitFacts, GuardedChild, GuardId, GuardState, KillFacts, LaneLimits, LimitHit } from './guard-contract.ts';
 import { agreeLimits } from './lane-limits.ts';
 
-/** Most trees are empty within this time; until then the loop asks again as soon as it has looked at everything else. */
-const SOON_MS = 4;
 const POLL_MS = 1;
 const ASK_AGAIN_MS = 500;
 const GONE_MS = 2_000;
@@ -89,7 +87,10 @@ export class GuardedProcess implements GuardedChild {
 
   arm(limits: Partial<LaneLimits>): LaneLimits {
     this.#limits = agreeLimits(this.#parts.limits.caps, this.#limits, limits);
-    if (this.#isRunning()) this.#parts.meters.arm(this.#limits);
+    if (this.#isRunning()) {
+      this.#parts.meters.arm(this.#limits);
+      this.#parts.tree.holdMounts();
+    }
     return this.#limits;
   }
 
@@ -133,8 +134,7 @@ export class GuardedProcess implements GuardedChild {
     let isEmpty = tree.isEmpty();
     while (!isEmpty && clock.monotonicMs() < until) {
       tree.kill();
-      const isSoon = clock.monotonicMs() - start < SOON_MS;
-      await new Promise((resolve) => (isSoon ? setImmediate(resolve) : setTimeout(resolve, POLL_MS)));
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       isEmpty = tree.isEmpty();
     }
     const tookMs = Math.round(clock.monotonicMs() - start);
