@@ -18,6 +18,7 @@ class Guarded:
         self.lifeline = lifeline
         self.interrupts = 0
         self._main_thread = threading.main_thread().ident
+        self._gate = None
 
     def limit(self, limits):
         """Sets the rlimits of a run for this process and all that it starts; they can not be raised again."""
@@ -38,11 +39,25 @@ class Guarded:
             from windows_token import lower_own_integrity
             lower_own_integrity()
 
+    def prepare_watch(self):
+        """Starts the thread of the lifeline ahead of time, since that takes longer than many programs run; it waits for `watch_lifeline`."""
+        self._gate = threading.Lock()
+        self._gate.acquire()
+        self._start_watch(None)
+
     def watch_lifeline(self, on_byte=None):
         """Reads the lifeline for ever: `I` interrupts the main thread, the end of the stream ends the process."""
+        if self._gate is None:
+            self._start_watch(on_byte)
+        else:
+            self._gate.release()
+
+    def _start_watch(self, on_byte):
         threading.Thread(target=self._watch, args=(on_byte,), name="sidecar-lifeline", daemon=True).start()
 
     def _watch(self, on_byte):
+        if self._gate is not None:
+            self._gate.acquire()
         while True:
             try:
                 received = os.read(self.lifeline, 1)

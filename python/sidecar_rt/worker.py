@@ -33,6 +33,8 @@ def main():
     guarded.lower_integrity()
     sys.path.remove(HERE)
     worker_streams.arrange()
+    program = worker_run.prepare(run_folder)
+    guarded.prepare_watch()
     worker_memory.settle()
     ready = {"sidecar": "ready", "protocol": PROTOCOL, **bootstrap.start_facts(), "preloaded": preloaded}
     os.write(1, json.dumps(ready).encode() + b"\n")
@@ -41,7 +43,7 @@ def main():
     os.write(1, job["secret"].encode() + b"\n")
     guarded.limit(job["limits"])
     guarded.use_workspace()
-    worker_run.run(job, guarded, run_folder)
+    worker_run.run(job, guarded, program)
 
 
 def preload(names):

@@ -6,6 +6,7 @@ import sys
 
 _STARTING = {"_execute_child", "_launch", "_spawn_posix", "fork", "forkpty", "spawnv_passfds"}
 _STARTING_CALL = re.compile(r"\b(fork|forkpty|vfork|posix_spawnp?|system|popen)\s*\(")
+_IMPORTS = re.compile(r"^[ \t]*(?:import|from)[ \t]+(\w+)", re.MULTILINE)
 _NETWORK_FILES = ("socket.py", "ssl.py", "connection.py", "client.py", "selector_events.py", "base_events.py", "socketserver.py")
 _DENIED = {errno.EPERM, errno.EACCES, errno.EROFS}
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -108,9 +109,8 @@ def shadowed_modules(source, workspace):
     """Names that the program imports and that a file of the workspace hides."""
     if not workspace:
         return []
-    wanted = re.findall(r"^[ \t]*(?:import|from)[ \t]+(\w+)", source, re.MULTILINE)
-    known = sys.stdlib_module_names | KNOWN_PACKAGES
-    return sorted({name for name in wanted if name in known and _is_module(workspace, name)})
+    wanted = set(_IMPORTS.findall(source))
+    return sorted(name for name in wanted if (name in sys.stdlib_module_names or name in KNOWN_PACKAGES) and _is_module(workspace, name))
 
 
 def _is_module(workspace, name):

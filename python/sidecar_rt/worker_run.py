@@ -26,47 +26,67 @@ class Ending:
         self.hints = []
 
 
-def run(job, guarded, run_folder):
+class Program:
+    """Where the code of the job will lie, made before there is one: making a file takes as long as many programs run."""
+
+    def __init__(self, run_folder):
+        self.run_folder = run_folder
+        self.path = os.path.join(run_folder, "main.py")
+        self.name = "main.py"
+        self.source = None
+        self._file = open(self.path, "wb", buffering=0)
+
+    def take(self, job, workspace):
+        """Keeps the code of the job, or leads to its file of the workspace."""
+        with self._file as file:
+            if job.get("path") is None:
+                self.source = job["code"].encode("utf-8", "replace")
+                worker_streams.write_all(file.fileno(), self.source)
+                return
+        self.path, self.name = os.path.join(workspace, *job["path"].split("/")), job["path"]
+
+    def read(self):
+        """The code, as bytes. Raises when the file of the workspace is not there."""
+        if self.source is None:
+            with open(self.path, "rb") as file:
+                self.source = file.read()
+        return self.source
+
+
+def prepare(run_folder):
+    """Does ahead of time what every job needs."""
+    return Program(run_folder)
+
+
+def run(job, guarded, program):
     """Runs the job and ends this process."""
     errors = worker_streams.private_errors()
     is_expert = guarded.policy["lane"] == "expert"
     workspace = os.getcwd()
-    path, name = _program(job, run_folder, workspace)
-    places = worker_trace.Places(path, name, workspace)
+    program.take(job, workspace)
+    places = worker_trace.Places(program.path, program.name, workspace)
     worker_figures.FIGURES.folder = job.get("figures_dir")
-    worker_streams.give_input(job.get("stdin") or "", run_folder)
+    worker_streams.give_input(job.get("stdin") or "", program.run_folder)
     worker_streams.install_hooks(places)
     _seed(job.get("seed"))
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=lambda: worker_streams.close(guarded.lifeline))
     pid = os.getpid()
-    sys.argv = [path, *job.get("argv", [])]
+    sys.argv = [program.path, *job.get("argv", [])]
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     guarded.watch_lifeline()
     ending = Ending()
     secret, network_off = job["secret"], bool(job.get("network_off"))
     job = None
-    _execute(ending, path, places, lambda: guarded.interrupts > 0, network_off, None if is_expert else workspace)
+    _execute(ending, program, places, lambda: guarded.interrupts > 0, network_off, None if is_expert else workspace)
     _leave(ending, pid, errors, secret)
 
 
-def _program(job, run_folder, workspace):
-    """Path of the program and the name it has in tracebacks."""
-    if job.get("path") is not None:
-        return os.path.join(workspace, *job["path"].split("/")), job["path"]
-    path = os.path.join(run_folder, "main.py")
-    with open(path, "wb") as file:
-        file.write(job["code"].encode("utf-8", "replace"))
-    return path, "main.py"
-
-
-def _execute(ending, path, places, was_interrupted, network_off, workspace):
-    source = b""
+def _execute(ending, program, places, was_interrupted, network_off, workspace):
+    path = program.path
     try:
-        with open(path, "rb") as file:
-            source = file.read()
-        code = _compile(source, path)
+        code = _compile(program.read(), path)
     except SyntaxError as error:
         ending.reason, ending.exit_code = "syntax_error", 1
         ending.error = {"type": type(error).__name__, "message": str(error.msg), "line": max(1, error.lineno or 1)}
@@ -77,7 +97,7 @@ def _execute(ending, path, places, was_interrupted, network_off, workspace):
         _execute_code(ending, code, (path, places, was_interrupted, network_off))
     if ending.exit_code == 0 and worker_figures.FIGURES.saved == 0 and worker_figures.has_open_figures():
         ending.hints.append("figure_not_shown")
-    if worker_reasons.shadowed_modules(source.decode("utf-8", "replace"), workspace):
+    if worker_reasons.shadowed_modules((program.source or b"").decode("utf-8", "replace"), workspace):
         ending.hints.append("shadowed_module")
 
 

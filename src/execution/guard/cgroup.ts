@@ -13,6 +13,8 @@ export interface ChildCgroup {
   setLimits(limits: { memoryBytes: number; threads: number }): void;
   /** Kills by the kernel for memory, so far. */
   oomKills(): number;
+  /** Processor time so far; null where nothing counts it. */
+  cpuMs(): number | null;
   usage(): { cpuMs: number | null; peakBytes: number | null; peakProcesses: number | null; refusedForks: number | null };
   pids(): number[];
   /** Kills everything in it once; call again until `pids` is empty. */
@@ -57,21 +59,26 @@ export function createChildCgroup(roots: CgroupRoots, name: string): ChildCgroup
   const folders = [...new Set(Object.values(place).filter((folder) => folder !== null))];
   for (const folder of folders) mkdirSync(folder);
   const isV2 = roots.version === 2;
+  let held = { memoryBytes: -1, threads: -1 };
   return {
     folders, joinFiles: folders.map((folder) => join(folder, 'cgroup.procs')),
     countsMemory: place.memory !== null, countsProcesses: place.pids !== null, countsCpu: place.cpu !== null,
     setLimits: ({ memoryBytes, threads }) => {
+      if (held.memoryBytes === memoryBytes && held.threads === threads) return;
+      held = { memoryBytes, threads };
       if (place.pids !== null) writeFileSync(join(place.pids, 'pids.max'), String(threads));
       if (place.memory !== null) setMemory(place.memory, memoryBytes, isV2);
     },
     oomKills: () => (place.memory === null ? 0 : keyed(join(place.memory, isV2 ? 'memory.events' : 'memory.oom_control'), 'oom_kill') ?? 0),
+    cpuMs: () => cpuOf(place.cpu, isV2),
     usage: () => ({
       cpuMs: cpuOf(place.cpu, isV2),
       peakBytes: place.memory === null ? null : numberIn(join(place.memory, isV2 ? 'memory.peak' : 'memory.max_usage_in_bytes')),
       peakProcesses: place.pids === null ? null : numberIn(join(place.pids, 'pids.peak')),
       refusedForks: place.pids === null ? null : keyed(join(place.pids, 'pids.events'), 'max'),
     }),
-    pids: () => [...new Set(folders.flatMap(pidsIn))],
+    // The joiner enters the first one first, so whoever is in any is in it.
+    pids: () => (folders[0] === undefined ? [] : pidsIn(folders[0])),
     kill: () => killAll(folders, isV2),
     remove: () => folders.map(removeFolder).every(Boolean),
   };

@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { close, openSync } from 'node:fs';
 import type { ChildCgroup } from './cgroup.ts';
 import { childrenOf, isDoomed, startTimeOf } from './process-files.linux.ts';
 
@@ -8,6 +9,11 @@ const FIND_TRIES = 500;
 /** How a tree is ended and how its emptiness is shown. */
 export interface ChildTree {
   kill(): void;
+  /**
+   * Keeps the mounts of the tree until `close`, which lets go of them outside the event loop: the last process of a tree takes them down
+   * itself, and that takes the kernel longer than everything else of its end. Nothing where there are none.
+   */
+  holdMounts(): void;
   /** True when the system shows that the main process or what wraps it is ending. */
   isDoomed(): boolean;
   /** Asked after the main process has ended. */
@@ -25,6 +31,7 @@ export function createBwrapTree(child: ChildProcess, cgroup: ChildCgroup | null)
   const outer = child.pid ?? 0;
   let inner: { pid: number; startTime: string } | null = null;
   let tries = 0;
+  let mounts: number | null = null;
   const find = (): void => {
     const [pid] = childrenOf(outer);
     const startTime = pid === undefined ? null : startTimeOf(pid);
@@ -45,9 +52,17 @@ export function createBwrapTree(child: ChildProcess, cgroup: ChildCgroup | null)
       else child.kill('SIGKILL');
       cgroup?.kill();
     },
+    holdMounts: () => {
+      if (inner === null) find();
+      if (inner !== null) mounts ??= openQuietly(`/proc/${inner.pid}/ns/mnt`);
+    },
     isDoomed: () => isDoomed(outer) || (inner !== null && isDoomed(inner.pid)),
     isEmpty: () => !isInnerAlive() && (cgroup === null || cgroup.pids().length === 0),
-    close: () => clearInterval(search),
+    close: () => {
+      clearInterval(search);
+      if (mounts !== null) close(mounts, () => {}); // Nothing depends on when it is done.
+      mounts = null;
+    },
   };
 }
 
@@ -67,10 +82,19 @@ export function createLauncherTree(child: ChildProcess, link: { kill(): void; su
         child.kill('SIGKILL');
       }
     },
+    holdMounts: () => {},
     isDoomed: () => process.platform === 'linux' && isDoomed(child.pid ?? 0),
     isEmpty: () => (options.cgroup === null ? link.survivors() === 0 : options.cgroup.pids().length === 0),
     close: () => {},
   };
+}
+
+function openQuietly(path: string): number | null {
+  try {
+    return openSync(path, 'r');
+  } catch {
+    return null; // it ended meanwhile
+  }
 }
 
 function killQuietly(pid: number): void {

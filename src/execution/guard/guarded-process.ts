@@ -87,7 +87,10 @@ export class GuardedProcess implements GuardedChild {
 
   arm(limits: Partial<LaneLimits>): LaneLimits {
     this.#limits = agreeLimits(this.#parts.limits.caps, this.#limits, limits);
-    if (this.#isRunning()) this.#parts.meters.arm(this.#limits);
+    if (this.#isRunning()) {
+      this.#parts.meters.arm(this.#limits);
+      this.#parts.tree.holdMounts();
+    }
     return this.#limits;
   }
 

@@ -15,7 +15,7 @@ export interface UsageWatch {
   finish(): { hit: LimitHit | null; usage: Usage };
 }
 
-/** Starts watching; `onHit` is called for every broken limit that is seen. */
+/** Watches from `arm` on; `onHit` is called for every broken limit that is seen. */
 export function createUsageWatch(pid: number, cgroup: ChildCgroup | null, onHit: (hit: LimitHit) => void): UsageWatch {
   const countsMemory = cgroup?.countsMemory === true;
   const countsCpu = cgroup?.countsCpu === true;
@@ -32,31 +32,38 @@ export function createUsageWatch(pid: number, cgroup: ChildCgroup | null, onHit:
     if (!countsMemory && usage.memoryBytes > limits.memoryBytes) onHit(hitOf('memory', usage.memoryBytes, limits.memoryBytes));
     if (cgroup?.countsProcesses !== true && usage.threads > limits.threads) onHit(hitOf('processes', usage.threads, limits.threads));
   };
-  const cpuMs = (): number => (countsCpu ? cgroup.usage().cpuMs ?? 0 : seen.cpu);
-  const look = (): LimitHit | null => {
+  const cpuMs = (): number => (countsCpu ? cgroup.cpuMs() ?? 0 : seen.cpu);
+  const look = (cpuSoFar: () => number): LimitHit | null => {
     if (cgroup !== null && cgroup.oomKills() > 0) return hitOf('memory', cgroup.usage().peakBytes ?? 0, limits?.memoryBytes ?? 0);
-    const used = cpuMs() - cpuAtArm;
-    return limits?.cpuMs != null && used > limits.cpuMs ? hitOf('cpu', used, limits.cpuMs) : null;
+    if (limits?.cpuMs == null) return null;
+    const used = cpuSoFar() - cpuAtArm;
+    return used > limits.cpuMs ? hitOf('cpu', used, limits.cpuMs) : null;
   };
-  const groupTimer = setInterval(() => {
-    const hit = look();
+  const lookAtGroup = (): void => {
+    const hit = look(cpuMs);
     if (hit !== null) onHit(hit);
-  }, GROUP_POLL_MS);
-  const treeTimer = countsMemory && countsCpu ? null : setInterval(lookBelow, TREE_POLL_MS);
+  };
+  // Nothing is looked at while a child waits for its work: it holds no limits yet, and many wait at once.
+  const timers: NodeJS.Timeout[] = [];
   return {
     arm: (next) => {
+      if (!countsCpu) lookBelow();
       cpuAtArm = cpuMs();
+      if (limits === null) {
+        timers.push(setInterval(lookAtGroup, GROUP_POLL_MS));
+        if (!countsMemory || !countsCpu) timers.push(setInterval(lookBelow, TREE_POLL_MS));
+      }
       limits = next;
     },
     finish: () => {
-      clearInterval(groupTimer);
-      if (treeTimer !== null) clearInterval(treeTimer);
+      for (const timer of timers) clearInterval(timer);
       const usage = cgroup?.usage();
+      const isSeen = timers.length > 1;
       return {
-        hit: look(),
+        hit: look(() => (countsCpu ? usage?.cpuMs ?? 0 : seen.cpu)),
         usage: {
           cpuMs: countsCpu ? usage?.cpuMs ?? null : seen.cpu, peakBytes: countsMemory ? usage?.peakBytes ?? null : seen.memory,
-          peakProcesses: usage?.peakProcesses ?? (treeTimer === null ? null : seen.processes), refusedForks: usage?.refusedForks ?? null,
+          peakProcesses: usage?.peakProcesses ?? (isSeen ? seen.processes : null), refusedForks: usage?.refusedForks ?? null,
         },
       };
     },

@@ -57,10 +57,11 @@ export async function runInSession(context: SessionRunContext, plan: RunPlan, wa
     pruneFigures(folders.workspace);
     isDone = true;
   } finally {
+    // The files of a run are not flushed either, and a flush stops everything for as long as the drive takes.
     store.transaction(() => {
       executionLog.close(record, { report, start, artifacts, steps });
       if (isDone) store.runNotes.insert(toRunNote(record, { report, at: clock.now().toISOString() }, context.redact));
-    });
+    }, { flush: false });
   }
   context.imports.add(plan.sessionId, plan.code);
   for (const artifact of artifacts) watch.onArtifact(artifact);

@@ -65,7 +65,7 @@ export function createExecutionLog({ store, clock }: { store: Store; clock: Cloc
           texts: { stdout: clipMiddle(report.stdout, KEPT_TEXT), stderr: clipMiddle(report.stderr, KEPT_TEXT) },
         });
         store.executions.prune(start.sessionId, LIMITS.kept_executions);
-      });
+      }, { flush: false });
     },
     closeLost: () => {
       const rows = store.executions.open();

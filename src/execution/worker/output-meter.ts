@@ -94,6 +94,8 @@ export class OutputMeter {
         const rest = name === 'stdout' && this.#expected !== null ? this.#acknowledge(chunk, this.#expected) : chunk;
         if (rest.length > 0) this.#take(name, rest);
       });
+      // A worker that died while it waited has ended its streams already.
+      if (stream.readableEnded || stream.destroyed) resolve();
       stream.once('end', resolve).once('close', resolve).once('error', () => resolve());
       stream.resume();
     });

@@ -21,7 +21,6 @@ export interface RunTools { clock: Clock; ids: Ids; stopGraceMs?: number }
 /** Gives a worker its job, watches it and resolves when its whole tree is gone. Never throws for what the program does. */
 export async function runProgram(tools: RunTools, worker: ReadyWorker, { job, hooks }: { job: WorkerJob; hooks: RunHooks }): Promise<RunReport> {
   const { child } = worker;
-  if (!child.isAlive()) return describeNoStart('worker_lost', { detail: '', language: hooks.language });
   const secret = tools.ids.secret(16);
   const startedAt = tools.clock.monotonicMs();
   const stop = createStop(worker, hooks, tools.stopGraceMs ?? GRACE_MS);
