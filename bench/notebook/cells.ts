@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { jupyterPython } from '../../tests/support/jupyter-environment.ts';
 import { startSidecar } from '../../tests/support/sidecar-process.ts';
 import type { SidecarProcess } from '../../tests/support/sidecar-process.ts';
-import { residentMegabytes } from '../main-job/start-and-memory.ts';
+import { memoryOf } from '../main-job/start-and-memory.ts';
 import { summarize } from '../support/statistics.ts';
 import type { Row } from '../support/statistics.ts';
 import { openJupyterClient, openJupyterServer, openJupyterWay } from './ways.ts';
@@ -98,10 +98,10 @@ export async function measureCells(): Promise<Row[]> {
 async function measureMemory(sidecar: SidecarProcess): Promise<Row> {
   const sessions = await Promise.all(Array.from({ length: KERNELS }, async () => await sidecar.create()));
   await delay(SPARE_MS);
-  const before = residentMegabytes(sidecar.pid);
+  const before = memoryOf(sidecar.pid).resident;
   for (const session of sessions) await runCell(sidecar, session, '1+1');
   await delay(SPARE_MS);
-  const after = residentMegabytes(sidecar.pid);
+  const after = memoryOf(sidecar.pid).resident;
   const measured = Math.round(Math.max(0, after - before) / KERNELS * 100) / 100;
   return { what: 'memory of the sidecar per kernel (RSS)', unit: 'MB', measured, target: 2, peer: null, detail: { before, after, kernels: KERNELS } };
 }

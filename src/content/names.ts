@@ -1,4 +1,4 @@
-import { DEVICE_NAME, LIMITS, codePointLength } from '../contracts/index.ts';
+import { DEVICE_NAME, LIMITS, codePointLength, lazily } from '../contracts/index.ts';
 
 const JUNK_NAMES = new Set(['__MACOSX', '__pycache__', 'Thumbs.db', 'desktop.ini']);
 const MANIFEST_NAMES = new Set(['manifest.json', 'bundle.manifest.json', 'runtime.manifest.json', 'bundle.manifest.sig']);
@@ -43,9 +43,9 @@ export function twinKey(path: string): string {
   return path.normalize('NFC').toLowerCase();
 }
 
-const collator = new Intl.Collator('en', { numeric: true });
+const collator = lazily(() => new Intl.Collator('en', { numeric: true }));
 
 /** Natural order: `ch2` before `ch10`; equal names in code-unit order, so that the result never depends on the disk. */
 export function compareNames(a: string, b: string): number {
-  return collator.compare(a, b) || (a < b ? -1 : Number(a > b));
+  return collator().compare(a, b) || (a < b ? -1 : Number(a > b));
 }

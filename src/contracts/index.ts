@@ -2,6 +2,7 @@ export { DEVICE_NAME, SESSION_ID_PATTERN, TASK_ID_PATTERN, EXPERT_ID_PATTERN, CO
   SessionIdSchema, TaskIdSchema, ExpertIdSchema, type IdPrefix } from './ids.ts';
 export { CATALOGUE, NOTICES, sentenceFor, noticeFor, languageOf, type ErrorCode, type NoticeCode, type Language } from './error-catalogue.ts';
 export { SidecarError, describeError, invariant, type SidecarErrorOptions } from './sidecar-error.ts';
+export { lazily } from './lazily.ts';
 export { LIMITS, codePointLength, clipCodePoints } from './limits.ts';
 export {
   SubtaskStateSchema, BlockerTypeSchema, SentimentSchema, ProgressDeltaSchema, LockUntilSchema, HelperScopeSchema, TaskKindSchema,
