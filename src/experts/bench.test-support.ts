@@ -62,6 +62,7 @@ export function createLane(answer: LaneDouble['answer'] = () => judged()): LaneD
     },
     run: async (call) => {
       lane.calls.push(call);
+      call.onStart?.(`exe_${lane.calls.length}`);
       return {
         executionId: `exe_${lane.calls.length}`, ok: true, reason: 'ok', exitCode: 0, stdout: '', stderr: '', message: '', hints: [], error: null, durationMs: 3,
         truncated: { stdout: false, stderr: false }, guards: null, files: [], ...await lane.answer(call),

@@ -50,8 +50,8 @@ export interface ConsultingTurn {
   countAttempt(row: LedgerRow): void;
 }
 
-/** How a question to an expert ended. A denied one leaves nothing but a system event of the turn. */
+/** How a question to an expert ended. A denied one leaves nothing but a system event; the report appears with the turn's commit. */
 export type ConsultationOutcome =
   | { kind: 'denied'; code: string; expertId: string }
-  | { kind: 'answered'; consultationId: string; expertId: string; question: string; output: Record<string, unknown> }
+  | { kind: 'answered'; consultationId: string; expertId: string; question: string; output: Record<string, unknown>; reportId?: string }
   | { kind: 'failed'; consultationId: string; expertId: string; question: string; code: string };

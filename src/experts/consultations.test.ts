@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createProvider, gate, status, text, toolCall, usage } from '../../tests/support/provider/index.ts';
 import type { Provider, ReplySource } from '../../tests/support/provider/index.ts';
 import { createTemporaryFolder } from '../../tests/support/temporary-folder.ts';
+import type { SessionContent } from '../content/index.ts';
 import { SidecarError } from '../contracts/index.ts';
 import { createLane, judged, openBench, SESSION, writePackage } from './bench.test-support.ts';
 import type { BenchOptions, LaneDouble } from './bench.test-support.ts';
@@ -32,6 +33,13 @@ async function consult(request: object, replies: readonly ReplySource[], options
   const outcome = await bench.consultant.consult(request, bench.turn(), 1);
   return { bench, outcome, row: bench.store.consultations.list(SESSION).at(-1) ?? null };
 }
+/** The chapter's experts, asked up to three times in a turn. */
+const threeRounds = (content: SessionContent): SessionContent => ({
+  ...content, chapter: {
+    ...content.chapter,
+    consultation_config: 'chapter_id: ch\nversion: "1.0"\navailable_experts: [data_inspector]\nmulti_consultation_policy: { max_rounds_per_user_turn: 3 }\n',
+  },
+});
 const kinds = (events: readonly { type: string }[]) => events.map(({ type }) => type);
 
 describe('a consultation', () => {
@@ -45,7 +53,7 @@ describe('a consultation', () => {
     });
     expect(bench.events).toEqual([
       { type: 'consultation_start', expert_id: 'data_inspector', title: 'Does this dataset fit the task?', consultation_id: 'consult_0001', scenario_id: 'dataset_suitability_check' },
-      { type: 'consultation_progress', expert_id: 'data_inspector', consultation_id: 'consult_0001', step: 1, tool: 'check_suitability' },
+      { type: 'consultation_progress', expert_id: 'data_inspector', consultation_id: 'consult_0001', step: 1, tool: 'check_suitability', execution_id: 'exe_1' },
       { type: 'consultation_progress', expert_id: 'data_inspector', consultation_id: 'consult_0001', step: 2, tool: 'finish' },
     ]);
     expect(row).toMatchObject({ status: 'answered', body: { termination_reason: 'answered', executions: ['exe_1'], facts_overridden: ['blocking_issues'] } });
@@ -178,6 +186,34 @@ describe('a consultation', () => {
     const outcome = await bench.consultant.consult(request, bench.turn(), 1);
 
     expect(outcome).toMatchObject({ kind: 'answered', output: { output_type: type } });
+  });
+
+  const KNOWLEDGE: readonly Record<string, string>[] = [{}, { 'knowledge/median.md': '# Median\n\nThe middle value.\n' }];
+  const MODEL_TYPES = ['concept_explanation', 'analogy', 'code_example', 'error_diagnosis', 'validation_report'];
+  it.each(MODEL_TYPES)('gets a valid %s from the offline tutor, with or without knowledge', async (type) => {
+    for (const files of KNOWLEDGE) {
+      await using experts = await createTemporaryFolder('experts');
+      await writePackage(experts.path, 'data_inspector', { output_modes: MODEL_TYPES }, files);
+      await using bench = await openBench({ url: null, expertsDir: experts.path });
+
+      const outcome = await bench.consultant.consult({ ...CONCEPT, expected_output_type: type }, bench.turn(), 1);
+
+      expect(outcome).toMatchObject({ kind: 'answered', output: { output_type: type } });
+    }
+  });
+
+  it('names the report that the commit of its turn makes', async () => {
+    await using bench = await openBench({ url: provider.url, change: threeRounds });
+    provider.enqueue(finish(EXPLANATION), finish({}), finish({}), finish(EXPLANATION));
+    const turn = bench.turn();
+
+    const outcomes = [await bench.consultant.consult(CONCEPT, turn, 1), await bench.consultant.consult(CONCEPT, turn, 2), await bench.consultant.consult(CONCEPT, turn, 3)];
+    bench.store.transaction(() => bench.consultant.commit(turn.turnId));
+
+    expect(outcomes.map((outcome) => (outcome.kind === 'answered' ? outcome.reportId : outcome.kind))).toEqual(['report_0000_01', 'failed', 'report_0000_02']);
+    expect(bench.store.expertReports.list(SESSION).map((row) => [row.report_id, row.consultation_id]).toSorted()).toEqual([
+      ['report_0000_01', 'consult_0001'], ['report_0000_02', 'consult_0003'],
+    ]);
   });
 });
 

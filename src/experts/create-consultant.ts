@@ -143,10 +143,14 @@ async function consult(parts: Parts, { request, round }: { request: unknown; rou
     registry: parts.experts.known(sessionId), chapter, files, heldInTurn, isLaneAvailable, hasBudget: hasBudget(deps, turn.turnId),
   });
   if (checked.kind === 'denied') return { kind: 'denied', code: checked.code, expertId: expertIdOf(request) };
-  return await holdConsultation(deps, {
+  const outcome = await holdConsultation(deps, {
     consultationId: deps.store.consultations.mintId(sessionId), ...checked, chapter, files, tools: effectiveTools(checked.expert, isLaneAvailable),
     round: heldInTurn + 1, turn, slots,
   });
+  if (outcome.kind !== 'answered') return outcome;
+  const answered = deps.store.consultations.ofTurn(turn.turnId).filter(hasAnswer);
+  const isReported = isRecord(answered.at(-1)?.body['report']);
+  return isReported ? { ...outcome, reportId: reportId(turn.turnIndex, answered.length) } : outcome;
 }
 
 function expertIdOf(request: unknown): string {
@@ -159,9 +163,13 @@ function hasBudget({ store, turnTokenLimit }: ConsultantDeps, turnId: string): b
   return used < turnTokenLimit;
 }
 
+function hasAnswer({ status }: { status: string }): boolean {
+  return status === 'answered';
+}
+
 /** The session whose reports changed, or null. Runs inside the turn's transaction. */
 function commitReports({ store, clock }: ConsultantDeps, turnId: string): string | null {
-  const answered = store.consultations.ofTurn(turnId).filter(({ status }) => status === 'answered');
+  const answered = store.consultations.ofTurn(turnId).filter(hasAnswer);
   const createdAt = clock.now().toISOString();
   for (const [index, row] of answered.entries()) {
     store.consultations.update({ sessionId: row.session_id, consultationId: row.consultation_id }, { status: 'completed' });

@@ -53,7 +53,9 @@ describe('a turn with an expert', () => {
     expect(of(events, 'consultation_start')).toEqual([{
       type: 'consultation_start', expert_id: 'data_inspector', title: 'Does this dataset fit the task?', consultation_id: 'consult_0001', scenario_id: 'dataset_suitability_check',
     }]);
-    expect(of(events, 'consultation_progress').map(({ step, tool }) => [step, tool])).toEqual([[1, 'check_suitability'], [2, 'finish']]);
+    expect(of(events, 'consultation_progress').map(({ step, tool, execution_id: execution }) => [step, tool, execution]))
+      .toEqual([[1, 'check_suitability', expect.stringMatching(/^exe_/)], [2, 'finish', undefined]]);
+    expect(of(events, 'consultation_complete')).toMatchObject([{ consultation_id: 'consult_0001', report_id: 'report_0000_01' }]);
     const spoken = tutor.provider.requests.filter(({ model }) => model === CA).at(-1)!;
     expect(spoken.text).toContain('The uploaded table does not fit this task.');
     expect(spoken.text).toContain('user_uploads_suitable_dataset_or_uses_example');

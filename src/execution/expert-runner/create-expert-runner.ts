@@ -92,6 +92,7 @@ async function runCall(tools: CallTools, call: ExpertCall): Promise<ExpertCallRe
   const onStep = (step: StepName): void => { steps.push({ at_ms: Math.round(clock.monotonicMs() - startedAt), step }); };
   const before = new Map((await call.workspace.artifacts()).map((file) => [file.path, file.sha256]));
   executionLog.open(record);
+  call.onStart?.(executionId);
   const hooks = { signal: call.signal, language: call.language, onText: () => {}, onStep };
   const { report, start } = await runOnWorker(tools, { spec: specOf(call.workspace), job, need: 'loaded', hooks });
   const files = (await call.workspace.artifacts()).filter((file) => before.get(file.path) !== file.sha256);

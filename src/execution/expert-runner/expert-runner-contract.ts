@@ -54,6 +54,8 @@ export interface ExpertCall {
   timeoutMs?: number;
   language: Language;
   signal: AbortSignal;
+  /** Told once the call is recorded, before its process begins. */
+  onStart?(executionId: string): void;
 }
 
 /** What came of a call. Paths of the host read `/workspace`. */

@@ -9,7 +9,7 @@ import type { ToolFact } from '../outputs/check-output.ts';
 import type { ExpertOutput } from '../outputs/output-schemas.ts';
 import type { ExpertPackage } from '../registry/load-package.ts';
 import { clipBytes } from '../tools/clip-bytes.ts';
-import { isToolName } from '../tools/tool-names.ts';
+import { isLaneTool, isToolName } from '../tools/tool-names.ts';
 import type { ToolName } from '../tools/tool-names.ts';
 import { toolError } from '../tools/tool-outcome.ts';
 import type { ToolOutcome } from '../tools/tool-outcome.ts';
@@ -35,7 +35,8 @@ export interface LoopParts {
   tools: readonly ToolName[];
   /** System and user message; they differ with the way tools are called. */
   opening(isNative: boolean): readonly ModelMessage[];
-  runTool(name: Exclude<ToolName, 'finish'>, input: unknown): Promise<ToolOutcome>;
+  /** `onStart` is told the execution of a call that runs in the lane. */
+  runTool(name: Exclude<ToolName, 'finish'>, input: unknown, onStart: (executionId: string) => void): Promise<ToolOutcome>;
   record: ConsultationRecord;
   /** Facts of the letter that every skill call repeats. */
   letter: { consultation_id: string; user_turn_index: number; round_index: number };
@@ -44,7 +45,7 @@ export interface LoopParts {
   owner: { sessionId: string; turnId: string };
   onAttempt(row: LedgerRow): void;
   onNotice(code: NoticeCode): void;
-  onProgress(step: number, tool: string): void;
+  onProgress(progress: { step: number; tool: string; executionId?: string }): void;
   /** Takes host paths and secrets out of results. */
   clean(text: string): string;
   signal: AbortSignal;
@@ -141,12 +142,14 @@ async function carryOut(parts: LoopParts, step: Step, call: ToolCall): Promise<L
   const { state } = step;
   const isWithinLimit = state.countCall();
   parts.signal.throwIfAborted();
-  parts.onProgress(state.step, isToolName(call.name) ? call.name : 'unknown');
+  const tell = tellOnce(parts, { step: state.step, tool: isToolName(call.name) ? call.name : 'unknown' });
   const input = readInput(call.input);
+  if (!isWithinLimit || !isToolName(call.name) || !isLaneTool(call.name)) tell();
   if (call.name === 'finish') return await finish(parts, step, { call, input });
   const began = parts.clock.monotonicMs();
   const timestamp = parts.clock.now().toISOString();
-  const outcome = isWithinLimit ? await perform(parts, step, { call, input }) : toolError('call_limit', 'no calls are left; call finish');
+  const outcome = isWithinLimit ? await perform(parts, step, { call, input, tell }) : toolError('call_limit', 'no calls are left; call finish');
+  tell();
   parts.signal.throwIfAborted();
   await parts.record.addCall({
     timestamp, expert_id: parts.expert.expertId, ...parts.letter, skill_name: call.name.slice(0, 64), cwd: '/workspace',
@@ -160,12 +163,23 @@ async function carryOut(parts: LoopParts, step: Step, call: ToolCall): Promise<L
   return null;
 }
 
-async function perform(parts: LoopParts, step: Step, { call, input }: { call: ToolCall; input: unknown }): Promise<ToolOutcome> {
+/** What runs in the lane is told with its execution as it begins, everything else, also what never begins, without one. */
+function tellOnce(parts: LoopParts, about: { step: number; tool: string }): (executionId?: string) => void {
+  let isTold = false;
+  return (executionId) => {
+    if (!isTold) parts.onProgress({ ...about, ...(executionId === undefined ? {} : { executionId }) });
+    isTold = true;
+  };
+}
+
+async function perform(
+  parts: LoopParts, step: Step, { call, input, tell }: { call: ToolCall; input: unknown; tell: (executionId?: string) => void },
+): Promise<ToolOutcome> {
   if (!isToolName(call.name) || call.name === 'finish' || !step.offered.includes(call.name)) {
     return toolError('tool_not_allowed', `there is no such tool; there are: ${step.offered.join(', ')}`);
   }
   if (input === null) return toolError('invalid_input', 'the input is not a JSON object');
-  return await parts.runTool(call.name, input);
+  return await parts.runTool(call.name, input, tell);
 }
 
 async function finish(parts: LoopParts, step: Step, { call, input }: { call: ToolCall; input: unknown }): Promise<LoopResult | null> {

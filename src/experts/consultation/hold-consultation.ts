@@ -127,7 +127,9 @@ async function loop(deps: ConsultantDeps, { accepted, envelope, record, signal, 
   return await runConsultation({
     gateway: deps.gateway, clock: deps.clock, expert, request, language: turn.session.language, tools: accepted.tools, record, boundary, clean, signal,
     opening: (isNative) => openingOf(deps, { accepted, envelope, boundary }, isNative),
-    runTool: async (name, input) => await runTool(name, input, { expert, files: accepted.files, requirements: requirementsOf(request), lane }),
+    runTool: async (name, input, onStart) => await runTool(name, input, {
+      expert, files: accepted.files, requirements: requirementsOf(request), lane: lane === null ? null : { ...lane, onStart },
+    }),
     letter: { consultation_id: accepted.consultationId, user_turn_index: turn.turnIndex, round_index: accepted.round },
     manifest: {
       prompts: { 'expert.system': deps.prompts.versionOf('expert.system'), 'expert.consult': deps.prompts.versionOf('expert.consult') },
@@ -139,8 +141,9 @@ async function loop(deps: ConsultantDeps, { accepted, envelope, record, signal, 
       turn.countAttempt(row);
     },
     onNotice: (code: NoticeCode) => deps.log.info({ code, consultationId: accepted.consultationId }, 'notice of an expert call'),
-    onProgress: (step, tool) => turn.emit({
+    onProgress: ({ step, tool, executionId }) => turn.emit({
       type: 'consultation_progress', expert_id: expert.expertId, consultation_id: accepted.consultationId, step, tool,
+      ...(executionId === undefined ? {} : { execution_id: executionId }),
     }),
   });
 }

@@ -22,6 +22,8 @@ export interface LaneContext {
   /** Takes host paths and secrets out of text that goes on. */
   clean(text: string): string;
   signal: AbortSignal;
+  /** Told the execution of the call that begins. */
+  onStart?(executionId: string): void;
 }
 
 /** Time for one call; the lane itself allows no more. */
@@ -62,6 +64,7 @@ async function runInLane(context: LaneContext, program: { code: string; stdin: s
   try {
     const run = await context.runner.run({
       ...context.owner, ...program, workspace: context.workspace, language: languageOf(context.language), signal: context.signal,
+      ...(context.onStart === undefined ? {} : { onStart: context.onStart }),
     });
     context.signal.throwIfAborted();
     if (START_FAILURES.has(run.reason)) throw new ConsultationFailure('lane_unavailable', run.reason);

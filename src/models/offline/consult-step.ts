@@ -59,6 +59,8 @@ function outputOf(facts: ConsultFacts, hints: OfflineHints, measured: unknown): 
     case 'error_diagnosis': return { ...common, knowledge_sources: [], ...errorDiagnosis(hints) };
     case 'validation_report':
       return { ...common, knowledge_sources: [], is_valid: hints.lastRun?.ok === true, validation_details: hints.lastRun?.stdout ?? '' };
+    case 'analogy': return { ...common, ...analogy(facts, hints) };
+    case 'code_example': return { ...common, ...codeExample(facts, hints) };
     default: return { ...common, ...concept(facts, hints) };
   }
 }
@@ -85,19 +87,55 @@ function errorDiagnosis(hints: OfflineHints): object {
   };
 }
 
-// The knowledge file that speaks most of the question; its first paragraph is the definition.
-function concept(facts: ConsultFacts, hints: OfflineHints): object {
+interface Knowledge { name: string; text: string; paragraphs: string[] }
+
+/** The knowledge file that speaks most of the question. */
+function bestKnowledge(facts: ConsultFacts, hints: OfflineHints): Knowledge | null {
   const wanted = `${facts.concept} ${facts.question} ${hints.message}`.toLowerCase();
   const score = (name: string): number => name.toLowerCase().split(/[^\p{L}\p{N}]+/u).filter((word) => word.length > 2 && wanted.includes(word)).length;
   const best = facts.knowledge.toSorted((first, second) => score(second.name) - score(first.name))[0];
-  const paragraph = best?.text.split(/\n\s*\n/).map((text) => text.trim()).find((text) => text !== '' && !text.startsWith('#')) ?? '';
-  const definition = paragraph === '' ? say(hints, { en: 'The knowledge of this expert does not cover it.', zh: '专家的资料里没有这个内容。' }) : paragraph.slice(0, 600);
+  if (best === undefined) return null;
+  const prose = best.text.replaceAll(FENCE, '\n\n');
+  return { ...best, paragraphs: prose.split(/\n\s*\n/).map((text) => text.trim()).filter((text) => text !== '' && !text.startsWith('#')) };
+}
+
+const FENCE = /^```[^\n]*\n([\s\S]*?)^```[ \t]*$/gm;
+const COMPARING = /\b(?:as if|imagine|think of|similar to|is like|are like|works like)\b|好比|就像|想象|比作|相当于/i;
+
+/** Names the concept and its source; the first paragraph is the definition. */
+function concept(facts: ConsultFacts, hints: OfflineHints): object {
+  const best = bestKnowledge(facts, hints);
+  const definition = best?.paragraphs[0]?.slice(0, 600) ?? notCovered(hints);
+  return { ...named(facts, best, definition), definition, answer_summary: definition };
+}
+
+/** The paragraph that compares; without one the plain definition, and it says so. */
+function analogy(facts: ConsultFacts, hints: OfflineHints): object {
+  const best = bestKnowledge(facts, hints);
+  const found = best?.paragraphs.find((text) => COMPARING.test(text))?.slice(0, 600);
+  const told = found ?? best?.paragraphs[0]?.slice(0, 600) ?? notCovered(hints);
+  const limits = found === undefined ? say(hints, { en: 'The knowledge of this expert holds no comparison.', zh: '专家的资料里没有现成的类比。' }) : '';
+  return { ...named(facts, best, told), analogy_description: told, answer_summary: told, limitations: limits };
+}
+
+/** The first program of the knowledge file; without one a comment that says so. */
+function codeExample(facts: ConsultFacts, hints: OfflineHints): object {
+  const best = bestKnowledge(facts, hints);
+  const code = [...(best?.text ?? '').matchAll(FENCE)].map(([, body = '']) => body.trimEnd()).find((body) => body.trim() !== '');
+  const explanation = best?.paragraphs[0]?.slice(0, 600) ?? notCovered(hints);
+  const none = say(hints, { en: '# the knowledge of this expert holds no program', zh: '# 专家的资料里没有示例代码' });
+  return { ...named(facts, best, explanation), example_code: code?.slice(0, 4000) ?? none, explanation, answer_summary: explanation };
+}
+
+function named(facts: ConsultFacts, best: Knowledge | null, excerpt: string): object {
   return {
     concept_name: facts.concept === '' ? (best?.name ?? 'concept') : facts.concept,
-    definition,
-    answer_summary: definition,
-    knowledge_sources: best === undefined ? [] : [{ doc: best.name, excerpt_used: definition.slice(0, 200) }],
+    knowledge_sources: best === null ? [] : [{ doc: best.name, excerpt_used: excerpt.slice(0, 200) }],
   };
+}
+
+function notCovered(hints: OfflineHints): string {
+  return say(hints, { en: 'The knowledge of this expert does not cover it.', zh: '专家的资料里没有这个内容。' });
 }
 
 function pick(source: object, fields: readonly string[]): object {

@@ -247,6 +247,18 @@ describe('a consultation', () => {
     });
   });
 
+  const median = { name: 'median.md', text: '# Median\n\nThe middle value of a sorted row.\n\n```python\nweather["rain_mm"].median()\n```\n\nIt is like the person in the middle of a queue.' };
+  it.each([
+    ['analogy', [median], { analogy_description: 'It is like the person in the middle of a queue.', limitations: '' }],
+    ['analogy', [{ ...median, text: 'The middle value.' }], { analogy_description: 'The middle value.', limitations: expect.stringContaining('no comparison') }],
+    ['code_example', [median], { example_code: 'weather["rain_mm"].median()', explanation: 'The middle value of a sorted row.' }],
+    ['code_example', [], { example_code: expect.stringMatching(/^# .*no program/), explanation: expect.stringContaining('does not cover') }],
+  ])('answers %s from the knowledge alone', async (type, knowledge, expected) => {
+    expect(await consult({ output_type: type, concept: 'median', question: 'What is a median?', knowledge })).toMatchObject({
+      name: 'finish', input: { output: { output_type: type, concept_name: 'median', confidence: 'low', ...expected } },
+    });
+  });
+
   it('writes the same step as text where there are no native tools', async () => {
     const { parts } = await answer({ facts }, { agent: 'EXP', purpose: 'consult' });
 

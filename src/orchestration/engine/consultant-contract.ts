@@ -18,7 +18,11 @@ export interface ConsultingTurn {
 /** How a request to an expert ended. A denied one leaves only a system event. */
 export type ConsultationOutcome =
   | { kind: 'denied'; code: string; expertId: string }
-  | { kind: 'answered'; consultationId: string; expertId: string; question: string; output: Record<string, unknown> }
+  | {
+    kind: 'answered'; consultationId: string; expertId: string; question: string; output: Record<string, unknown>;
+    /** The report that the commit of the turn makes. */
+    reportId?: string;
+  }
   | { kind: 'failed'; consultationId: string; expertId: string; question: string; code: string };
 
 /** The experts of a session, as the engine sees them. */

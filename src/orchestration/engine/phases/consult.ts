@@ -68,7 +68,10 @@ async function integrate(
     purpose: 'integrate', snapshot: withNote(staged.snapshot, note), read: readIntegrate, repairWith: 'integrate',
   }, callerOf(turn), deps) ?? fallbackIntegration(outcome.output, input.row.language);
   turn.reportUsage(['RMA']);
-  turn.emit({ type: 'consultation_complete', expert_id: outcome.expertId, consultation_id: outcome.consultationId });
+  turn.emit({
+    type: 'consultation_complete', expert_id: outcome.expertId, consultation_id: outcome.consultationId,
+    ...(outcome.reportId === undefined ? {} : { report_id: outcome.reportId }),
+  });
   const told = { ...note, summary: answer.expert_consultation_summary, guidance: answer.guidance_for_ca };
   return {
     followUp: answer.consultation_request,
