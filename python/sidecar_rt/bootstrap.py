@@ -156,7 +156,7 @@ def _restrict(policy):
     landlock = policy.get("landlock")
     if landlock:
         from landlock import apply_seccomp, restrict_files
-        restrict_files(landlock["read"], landlock["write"], landlock["devices"], landlock.get("tcp", False))
+        restrict_files(landlock)
         if landlock.get("seccomp"):
             import base64
             apply_seccomp(base64.b64decode(landlock["seccomp"]))

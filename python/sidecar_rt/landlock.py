@@ -64,21 +64,24 @@ def handled_access(abi):
     return files, (BIND_TCP | CONNECT_TCP) if abi >= 4 else 0, (SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL) if abi >= 6 else 0
 
 
-def restrict_files(read, write, devices, tcp=False):
-    """Only these paths stay usable: `read` and `write` with all below, `devices` as single files. Paths that do not exist are left out."""
+def restrict_files(policy):
+    """Only these paths stay usable: `read` and `write` with all below, `list` for names only, `devices` as single files.
+
+    Paths that do not exist are left out.
+    """
     libc = _libc()
     abi = abi_version()
     if abi == 0:
         raise OSError("landlock is not available")
     files, network, scopes = handled_access(abi)
-    if tcp:
+    if policy.get("tcp"):
         network = 0  # a filtering proxy decides
     attributes = RulesetAttr(files, network, scopes)
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
     ruleset = _checked(libc.syscall(CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), ctypes.c_uint32(0)), "landlock ruleset")
     try:
-        for rights, paths in ((READ, read), (WRITE, write), (READ_FILE | WRITE_FILE, devices)):
-            for path in paths:
+        for rights, kind in ((READ, "read"), (WRITE, "write"), (READ_DIR, "list"), (READ_FILE | WRITE_FILE, "devices")):
+            for path in policy[kind]:
                 _allow(libc, ruleset, path, rights & files)
         no_new_privileges()
         _checked(libc.syscall(RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0)), "landlock restrict")

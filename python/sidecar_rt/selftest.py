@@ -101,6 +101,8 @@ def try_everything(order):
         "write_outside": attempt(lambda: write_outside(order["outside"])),
         "write_system": attempt(lambda: write_outside(order["system"])),
         "write_inside": attempt(lambda: write_outside(order["inside"])),
+        # The mode that it has: nothing of the user is changed by asking.
+        "change_outside": attempt(lambda: os.chmod(order["planted"], 0o600)),
         "read_home": attempt(lambda: read_file(order["planted"])),
         "environment": sorted(os.environ),
         "host_environment": attempt(lambda: read_file(f"/proc/{order['host_pid']}/environ")),

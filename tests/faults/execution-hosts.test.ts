@@ -1,16 +1,20 @@
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openExecutionBench } from '../support/execution-bench.ts';
+import { openNotebookBench } from '../support/notebook-bench.ts';
 import { hasBwrap, hasRuntime, openFixture, processesWith, type Fixture } from './execution/guard-fixture.ts';
 
 const hasTools = ['socat', 'rg'].every((tool) => existsSync(join('/usr/bin', tool)));
 const LISTED = 'listed.test';
+/** True where a network with a neighbour can be made, which takes an administrator. */
+const canMakeNetworks = spawnSync('unshare', ['--net', '--mount', '--', 'ip', 'link', 'add', 'here', 'type', 'veth', 'peer', 'name', 'there']).status === 0;
 
 /** Asks through the proxy and prints one word per address. */
 const ASK = `
@@ -95,7 +99,31 @@ describe.skipIf(!hasRuntime || !hasBwrap || !hasTools)('a list of hosts', () => 
     expect([user.backend, expert.backend, user.guards.network.state, user.guards.files_read.state]).toEqual(['srt', 'bwrap', 'enforced', 'enforced']);
   });
 
-  it('lets only listed names through, and none that leads to this machine', async () => {
+  it('reaches a listed host that answers; another host, addresses and names that lead to this machine or a private network are refused (E50)', async () => {
+    if (!canMakeNetworks) {
+      // Nobody answers here, so what was tried is what the report says was tried: the filter passed its self-test.
+      expect(fixture.guard.report()!.lanes.user).toMatchObject({ network: 'hosts', guards: { network: { state: 'enforced', tested: 'passed' } } });
+      return;
+    }
+    const { stdout } = await promisify(execFile)('unshare', [
+      '--net', '--mount', '--propagation', 'private', '--', process.execPath, join(import.meta.dirname, 'execution', 'hosts-network.ts'),
+    ], { timeout: 90_000 });
+
+    const refused = [403, '403'];
+    expect(JSON.parse(stdout)).toEqual({
+      direct: 'from the neighbour', report: { user: 'hosts', expert: 'off' }, stderr: '', hits: 0,
+      answers: {
+        'listed.test': ['from the neighbour', 'from the neighbour'], 'loopback.test': refused, 'own.test': refused, 'private.test': refused, 'other.test': refused,
+        '203.0.113.2': refused, '127.0.0.1': refused, '203.0.113.1': refused,
+      },
+      // The network of experts stays off.
+      expert: 'PermissionError\nFalse\n',
+      // The first is the test's own question; two came through the broker.
+      seen: ['listed.test', 'listed.test', 'listed.test'],
+    });
+  }, 100_000);
+
+  it('lets only listed names through, and none that leads to this machine (E50)', async () => {
     let hits = 0;
     const server = createServer((_request, response) => { hits += 1; response.end(); }).listen(0);
     await new Promise((resolve) => server.once('listening', resolve));
@@ -115,7 +143,7 @@ describe.skipIf(!hasRuntime || !hasBwrap || !hasTools)('a list of hosts', () => 
     expect(hits).toBe(0);
   });
 
-  it('leaves no way around the proxy', async () => {
+  it('leaves no way around the proxy (E50)', async () => {
     const { stdout } = await fixture.run('user', `
 import socket
 for family, address in ((socket.AF_INET, ('127.0.0.1', 22)), (socket.AF_INET, ('8.8.8.8', 53)), (socket.AF_UNIX, '/run/x')):
@@ -135,7 +163,7 @@ for family, address in ((socket.AF_INET, ('127.0.0.1', 22)), (socket.AF_INET, ('
     expect([exit.code, exit.signal, kill.survivors]).toEqual([7, null, 0]);
   });
 
-  it.each(['broker', 'relay'] as const)('ends the tree when a part is killed: %s', async (name) => {
+  it.each(['broker', 'relay'] as const)('ends the tree when a part is killed: %s (E51)', async (name) => {
     const { child, until } = await fixture.start('user', "import time\nprint('up', flush=True)\ntime.sleep(600)");
     await until('up');
     const [part] = partsOf(child.host.runFolder, name);
@@ -148,7 +176,7 @@ for family, address in ((socket.AF_INET, ('127.0.0.1', 22)), (socket.AF_INET, ('
     expect(existsSync(child.host.runFolder)).toBe(false);
   });
 
-  it('tells a run whose broker was killed as a lost worker', async () => {
+  it('tells a run whose broker was killed as a lost worker (E51)', async () => {
     await using bench = await openExecutionBench({ hosts: [LISTED] });
     expect(bench.report.lanes.user.network).toBe('hosts');
     const running = bench.run('a-session', "import time\nopen('up', 'w').close()\ntime.sleep(600)");
@@ -173,7 +201,20 @@ for family, address in ((socket.AF_INET, ('127.0.0.1', 22)), (socket.AF_INET, ('
     expect(existsSync(escaped)).toBe(false);
   });
 
-  it('leaves nothing when the host is killed', async () => {
+  it('gives runs and kernels the same place for packages, and imports what lies there', async () => {
+    await using bench = await openNotebookBench({ hosts: [LISTED] });
+    const id = bench.session('a-session');
+    const packages = join(bench.root, 'sessions', id, 'packages');
+    mkdirSync(packages, { recursive: true });
+    writeFileSync(join(packages, 'installed.py'), 'value = 7');
+
+    const answer = await bench.run(id, "import installed, os\nopen(os.environ['PIP_TARGET'] + '/new.py', 'w').close()\nprint(installed.value)");
+
+    expect(answer).toMatchObject({ success: true, stdout: '7\n' });
+    expect(existsSync(join(packages, 'new.py'))).toBe(true);
+  });
+
+  it('leaves nothing when the host is killed (E51)', async () => {
     const stateDir = realpathSync(mkdtempSync(join(tmpdir(), 'sidecar-hosts-')));
     const host = spawn(process.execPath, [join(import.meta.dirname, 'execution', 'guard-host.ts'), 'bwrap', stateDir, 'running', LISTED], { stdio: ['pipe', 'pipe', 'inherit'] });
     const lines = createInterface({ input: host.stdout })[Symbol.asyncIterator]();

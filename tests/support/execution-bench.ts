@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -38,9 +38,11 @@ export interface ExecutionBench extends AsyncDisposable {
   run(sessionId: string, code: string, more?: Record<string, unknown>): Promise<RunAnswer & Record<string, any>>;
   /** What is left over: live children, run folders, processes that lie in our folders. */
   leftovers(): Promise<{ children: number; runFolders: string[]; processes: string[] }>;
+  /** All that is left over, by name: children, run folders, processes, groups, mounts and sockets that lie in our folders. */
+  remains(): Promise<string[]>;
 }
 
-export interface BenchOptions { poolMb?: number; clock?: Clock; preload?: 'auto' | string[]; language?: string; bwrap?: string; hosts?: string[] }
+export interface BenchOptions { poolMb?: number; clock?: Clock; preload?: 'auto' | string[]; language?: string; bwrap?: string; hosts?: string[]; programDir?: string }
 
 /** Opens a bench; `.runtime/` or SIDECAR_PYTHON must hold a Python with the packages. */
 export async function openExecutionBench(options: BenchOptions = {}): Promise<ExecutionBench> {
@@ -55,8 +57,8 @@ export async function openExecutionBench(options: BenchOptions = {}): Promise<Ex
     kernelGateway: null,
   };
   const config = {
-    programDir, homeDir: homedir(), execution,
-    python: { runtimeRoot: null, python: process.env['SIDECAR_PYTHON'] ?? null, launchPython: null },
+    programDir: options.programDir ?? programDir, homeDir: homedir(), execution,
+    python: { runtimeRoot: null, python: process.env['SIDECAR_PYTHON'] ?? (options.programDir === undefined ? null : join(programDir, '.runtime', 'bin', 'python')), launchPython: null },
   };
   const guard = createGuard({ config, stateDir, clock, ids, log: silentLog });
   const pool = createWorkerPool({ guard, config, clock, log: silentLog });
@@ -78,15 +80,22 @@ export async function openExecutionBench(options: BenchOptions = {}): Promise<Ex
     if (store.sessions.get(id) === null) store.sessions.insert({ ...sampleSession(id), language: options.language ?? 'en' });
     return { id, ...paths };
   };
+  const leftovers: ExecutionBench['leftovers'] = async () => ({
+    children: guard.children().live, runFolders: await readdir(join(stateDir, 'runs')).catch(() => []), processes: processesIn(folder.path),
+  });
   return {
-    guard, pool, store, runner, experts, report, folder: folder.path, stateDir, session,
+    guard, pool, store, runner, experts, report, folder: folder.path, stateDir, session, leftovers,
     run: async (id, code, more = {}) => {
       await session(id);
       return await runner.run(id, RunRequestSchema.parse({ timeout_seconds: PATIENT_SECONDS, ...('path' in more ? {} : { code }), ...more }));
     },
-    leftovers: async () => ({
-      children: guard.children().live, runFolders: await readdir(join(stateDir, 'runs')).catch(() => []), processes: processesIn(folder.path),
-    }),
+    remains: async () => {
+      const { children, runFolders, processes } = await leftovers();
+      const named = (file: string): string[] => linesWith(file, folder.path);
+      return [
+        ...(children === 0 ? [] : [`${children} children`]), ...runFolders, ...processes, ...groupsOfChildren(), ...named('/proc/self/mountinfo'), ...named('/proc/net/unix'),
+      ];
+    },
     [Symbol.asyncDispose]: async () => {
       await runner.stop();
       await experts.stop();
@@ -102,6 +111,30 @@ export async function openExecutionBench(options: BenchOptions = {}): Promise<Ex
 
 function networkOf(hosts: string[] | undefined): LaneNetwork {
   return hosts === undefined ? { mode: 'off' } : { mode: 'hosts', hosts: hosts.map((host) => ({ host, port: null })) };
+}
+
+function linesWith(file: string, word: string): string[] {
+  if (!existsSync(file)) return [];
+  return readFileSync(file, 'utf8').split('\n').filter((line) => line.includes(word));
+}
+
+/** Control groups of children of this process, version 1 or 2. */
+export function groupsOfChildren(): string[] {
+  if (process.platform !== 'linux') return [];
+  const mine = readFileSync('/proc/self/cgroup', 'utf8').trim().split('\n').map((line) => {
+    const [, names = '', path = ''] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+    return join('/sys/fs/cgroup', names.startsWith('name=') ? names.slice('name='.length) : names, path);
+  });
+  const isOurs = (name: string): boolean => name.startsWith(`sidecar-${process.pid}-`);
+  return mine.flatMap((folder) => [folder, join(folder, '..')]).flatMap((folder) => foldersIn(folder).filter(isOurs).flatMap((name) => foldersIn(join(folder, name))));
+}
+
+function foldersIn(folder: string): string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  } catch {
+    return []; // This system has none.
+  }
 }
 
 /** Processes whose working folder or arguments lie below a folder; a sandboxed one shows its run folder in the arguments of its wrapper. */

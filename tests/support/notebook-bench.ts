@@ -34,7 +34,7 @@ export interface NotebookBench extends AsyncDisposable {
 
 export interface BenchOptions {
   poolMb?: number; gateway?: NonNullable<NotebooksDeps['config']['execution']['kernelGateway']>;
-  clock?: Clock; times?: NotebooksDeps['times']; gatewayTimes?: NotebooksDeps['gatewayTimes'];
+  clock?: Clock; times?: NotebooksDeps['times']; gatewayTimes?: NotebooksDeps['gatewayTimes']; hosts?: string[];
 }
 
 /** What a kernel must keep to is generous: a busy machine makes it slow, and it then must not count as broken. */
@@ -48,7 +48,8 @@ export async function openNotebookBench(options: BenchOptions = {}): Promise<Not
   const clock = options.clock ?? systemClock;
   const ids = createIds(systemClock);
   const store = await openStore({ dir: folder.join('sessions'), clock: systemClock, log: silentLog, signal: AbortSignal.timeout(60_000) });
-  const execution = { bwrap: null, laneNetwork: { mode: 'off' as const }, preload: 'auto' as const, poolMb: options.poolMb ?? 0, kernelGateway: options.gateway ?? null };
+  const laneNetwork = options.hosts === undefined ? { mode: 'off' as const } : { mode: 'hosts' as const, hosts: options.hosts.map((host) => ({ host, port: null })) };
+  const execution = { bwrap: null, laneNetwork, preload: 'auto' as const, poolMb: options.poolMb ?? 0, kernelGateway: options.gateway ?? null };
   const guard = createGuard({
     config: { programDir: PROGRAM, homeDir: folder.join('host-home'), python: { runtimeRoot: null, python: process.env.SIDECAR_PYTHON ?? null, launchPython: null }, execution },
     stateDir: folder.join('state'), clock: systemClock, ids, log: silentLog,
@@ -56,7 +57,7 @@ export async function openNotebookBench(options: BenchOptions = {}): Promise<Not
   const folderOf = (id: string, name: string): string => folder.join('sessions', id, name);
   const foldersOf: NotebooksDeps['foldersOf'] = (id) => {
     if (store.sessions.get(id) === null) throw new SidecarError('SESSION_NOT_FOUND', 'no such session');
-    return { workspace: folderOf(id, 'user_workspace'), uploads: folderOf(id, 'working_files'), home: folderOf(id, 'home') };
+    return { folder: folder.join('sessions', id), workspace: folderOf(id, 'user_workspace'), uploads: folderOf(id, 'working_files'), home: folderOf(id, 'home') };
   };
   const files = plainFiles((id, name) => join(folderOf(id, 'user_workspace'), name));
   const notebooks = createNotebooks({

@@ -6,7 +6,7 @@ import { GUARD_IDS, type CapabilityReport, type PythonRuntime } from './guard-co
 import type { MachineFacts } from './machine.ts';
 
 /** Raised whenever rules or tests change, so that an old verdict is not believed. */
-export const POLICY_VERSION = 1;
+export const POLICY_VERSION = 2;
 
 const GuardSchema = z.object({
   state: z.enum(['enforced', 'degraded', 'absent']), by: z.string(), reason: z.string().nullable(), fix: z.string().nullable(),

@@ -42,13 +42,30 @@ export const JOINER = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit 125; shif
 export function openCgroups(name: string): CgroupMaker | { missing: string } {
   const roots = findCgroupRoots(name);
   if ('missing' in roots) return roots;
+  // A tree that dies slowly keeps its groups; they are tried again with each new one and at the end.
+  const late = new Set<ChildCgroup>();
+  const removeLate = (): void => { for (const group of late) if (group.remove()) late.delete(group); };
   const parents = [...new Set([roots.memory, roots.pids, roots.cpu].filter((folder) => folder !== null))];
   return {
     version: roots.version, parents,
     controllers: { memory: roots.memory !== null, processes: roots.pids !== null, cpu: roots.cpu !== null },
-    create: (child) => createChildCgroup(roots, child),
+    create: (child) => {
+      removeLate();
+      const group = createChildCgroup(roots, child);
+      return {
+        ...group,
+        remove: () => {
+          const isGone = group.remove();
+          if (!isGone) late.add(group);
+          return isGone;
+        },
+      };
+    },
     sweep: () => parents.reduce((count, folder) => count + sweepBeside(folder), 0),
-    close: () => parents.forEach((folder) => removeFolder(folder)),
+    close: () => {
+      removeLate();
+      for (const folder of parents) removeFolder(folder);
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 // Entry of the disk meter's thread: walks the folders of running children, away from the event loop of the host.
 import { parentPort } from 'node:worker_threads';
 import type { DiskGroup, MeterMessage, MeterOrder } from './disk-meter.ts';
-import { isPast, missingSpace, walkFolders, type DiskCount } from './disk-walk.ts';
+import { askFileSystems, isPast, missingSpace, walkFolders, type DiskCount } from './disk-walk.ts';
 
 const PERIOD_MS = 250;
 const REST_FACTOR = 5;
@@ -32,13 +32,13 @@ function round(): void {
 
 function firstHit({ groups }: Watched): Omit<MeterMessage, 'id'> | null {
   for (const each of groups) {
-    const { total, run } = each.group;
-    const count = walkFolders(each.group.folders, total);
+    const { total, run, folders, mountedBelow } = each.group;
+    const count = mountedBelow === undefined ? walkFolders(folders, total) : askFileSystems(folders, mountedBelow);
     if (isPast(count, total)) return describe(count, total);
     each.baseline ??= count;
     const most = { bytes: each.baseline.bytes + run.bytes, entries: each.baseline.entries + run.entries, depth: total.depth };
     if (isPast(count, most)) return describe(count, most);
-    const missing = missingSpace(each.group.folders[0] ?? '/');
+    const missing = mountedBelow === undefined ? missingSpace(folders[0] ?? '/') : 0;
     if (missing > 0) return { kind: 'volume', value: missing, limit: 0, detail: 'the volume is nearly full' };
   }
   return null;

@@ -4,7 +4,11 @@ import type { LimitHit } from './guard-contract.ts';
 import type { DiskCount } from './disk-walk.ts';
 
 /** Folders that are counted together: `total` is what may be there in all, `run` what may be added from the first count on. */
-export interface DiskGroup { folders: string[]; total: DiskCount; run: Pick<DiskCount, 'bytes' | 'entries'> }
+export interface DiskGroup {
+  folders: string[]; total: DiskCount; run: Pick<DiskCount, 'bytes' | 'entries'>;
+  /** Set where the folders are file systems in memory that only a child of this process sees; they are asked, not walked. */
+  mountedBelow?: number;
+}
 
 /** To the thread. */
 export type MeterOrder = { op: 'watch'; id: string; groups: DiskGroup[] } | { op: 'drop'; id: string };

@@ -1,7 +1,9 @@
 import { lstatSync, opendirSync, statfsSync } from 'node:fs';
+import { childrenOf } from './process-files.linux.ts';
 
 const BLOCK_BYTES = 512;
 const GIB = 1024 ** 3;
+const TMPFS = 0x0102_1994;
 
 /** What was counted in some folders; the walk stops one past a limit. */
 export interface DiskCount { bytes: number; entries: number; depth: number }
@@ -20,6 +22,25 @@ export function walkFolders(folders: readonly string[], most: DiskCount): DiskCo
       count.bytes += sizeOf(full);
       return !isPast(count, most);
     });
+  }
+  return count;
+}
+
+/** What lies in file systems in memory that the sandboxed child of a process sees at these places: a million empty files cost one question. */
+export function askFileSystems(places: readonly string[], parent: number): DiskCount {
+  const count: DiskCount = { bytes: 0, entries: 0, depth: 0 };
+  const [first] = childrenOf(parent);
+  const [program = first] = first === undefined ? [] : childrenOf(first);
+  if (program === undefined) return count;
+  for (const place of places) {
+    try {
+      const { type, blocks, bfree, bsize, files, ffree } = statfsSync(`/proc/${program}/root${place}`);
+      if (type !== TMPFS) continue;
+      count.bytes += (blocks - bfree) * bsize;
+      count.entries += files - ffree;
+    } catch {
+      // It has ended, or may not be looked into: its memory limit still counts what it holds.
+    }
   }
   return count;
 }

@@ -83,6 +83,9 @@ describe('failures at the start', () => {
   it.each([
     ['bwrap: setting up uid map: Permission denied\n', { code: 1 }, 'guard_unavailable'],
     ['sidecar guard: OSError: landlock restrict\n', { code: 125 }, 'guard_unavailable'],
+    ['sh: 1: exec: /opt/bwrap: not found\n', { code: 127 }, 'guard_unavailable'],
+    ['/bin/sh: line 1: /opt/bwrap: No such file or directory\n', { code: 127 }, 'guard_unavailable'],
+    ['sh: 1: exec: /opt/rt/bin/python3.12: not found\n', { code: 127 }, 'python_unavailable'],
     ['bwrap: execvp /rt/bin/python: No such file or directory\n', { code: 1 }, 'python_unavailable'],
     ['sidecar launcher: [Errno 2] No such file\n', { code: 126 }, 'python_unavailable'],
     ['Traceback …\nValueError: x\n', { code: 1 }, 'worker_lost'],

@@ -10,7 +10,7 @@ const stopped: ExitFacts = {
 };
 const test: SelfTestFacts = {
   answer: {
-    write_outside: 'refused OSError', write_system: 'refused OSError', write_inside: 'done', read_home: 'refused FileNotFoundError', environment: ['PATH'],
+    write_outside: 'refused OSError', write_system: 'refused OSError', write_inside: 'done', change_outside: 'refused PermissionError', read_home: 'refused FileNotFoundError', environment: ['PATH'],
     host_environment: 'refused FileNotFoundError', connect: 'refused PermissionError', socket_pair: 'done', signal_host: 'refused ProcessLookupError',
     forks: 12, raise_limits: 'refused ValueError', daemon: 'done',
   },
@@ -35,6 +35,8 @@ describe('the verdict on a self-test', () => {
   it.each<[string, [GuardId, GuardState], Partial<JudgeFacts>]>([
     ['a file beside the workspace was written', ['files_write', 'absent'], answering({ write_outside: 'done' })],
     ['the program says refused but the file is there', ['files_write', 'absent'], seeing({ isOutsideWritten: true })],
+    ['the mode of a file beside the workspace was changed', ['files_write', 'degraded'], answering({ change_outside: 'done' })],
+    ['there is Landlock without a filter of calls', ['network', 'degraded'], { backend: 'landlock', hasSeccomp: false }],
     ['the planted file was read', ['files_read', 'absent'], answering({ read_home: 'done' })],
     ['the environment of the host was read', ['files_read', 'absent'], answering({ host_environment: 'done' })],
     ['the canary was called', ['network', 'absent'], seeing({ canaryHits: 1 })],

@@ -25,13 +25,12 @@ export function judgeGuards(facts: JudgeFacts): Record<GuardId, Guard> {
   const { test, backend, cgroup } = facts;
   const { answer } = test;
   const group = cgroup === null ? null : `cgroup v${cgroup.version}`;
-  const isRefused = (word: string): boolean => word.startsWith('refused');
   const sandbox = backend === 'none' ? 'nobody' : facts.hasSeccomp ? `${backend}+seccomp` : backend;
   const passed = (id: GuardId, by: string, when: boolean): Guard => (when ? enforced(by) : absent(id, by, 'the self-test got through'));
   return {
-    files_write: passed('files_write', sandbox, isRefused(answer.write_outside) && isRefused(answer.write_system) && !test.isOutsideWritten),
+    files_write: judgeWrites(facts, sandbox),
     files_read: passed('files_read', sandbox, isRefused(answer.read_home) && isRefused(answer.host_environment)),
-    network: passed('network', sandbox, isRefused(answer.connect) && test.canaryHits === 0),
+    network: judgeNetwork(facts, sandbox),
     environment: passed('environment', 'host', answer.environment.every((name) => facts.environmentNames.has(name))),
     memory: judgeMemory(facts, group),
     cpu: judgeCpu(facts, group),
@@ -46,6 +45,21 @@ export function judgeGuards(facts: JudgeFacts): Record<GuardId, Guard> {
       : enforced(backend === 'bwrap' ? 'lifeline, bwrap' : 'lifeline, launcher'),
     interrupt: test.wasInterrupted ? enforced('lifeline') : absent('interrupt', 'lifeline', 'the interrupt had no effect'),
   };
+}
+
+function isRefused(word: string): boolean {
+  return word.startsWith('refused');
+}
+
+function judgeWrites({ test }: JudgeFacts, by: string): Guard {
+  const { answer } = test;
+  if (!isRefused(answer.write_outside) || !isRefused(answer.write_system) || test.isOutsideWritten) return absent('files_write', by, 'the self-test got through');
+  return isRefused(answer.change_outside) ? enforced(by) : degraded('files_write', by, 'modes, owners and times of other files of this user can be changed');
+}
+
+function judgeNetwork({ test, backend, hasSeccomp }: JudgeFacts, by: string): Guard {
+  if (!isRefused(test.answer.connect) || test.canaryHits > 0) return absent('network', by, 'the self-test got through');
+  return backend === 'landlock' && !hasSeccomp ? degraded('network', by, 'only TCP is refused on this processor') : enforced(by);
 }
 
 /** True when the program could not raise its own limits. */

@@ -1,7 +1,7 @@
 import type { ChildPaths } from './guard-contract.ts';
 
 /** What a program gives itself through Landlock and seccomp when there is no bwrap. */
-export interface LandlockPolicy { read: string[]; write: string[]; devices: string[]; seccomp: string | null; tcp?: true }
+export interface LandlockPolicy { read: string[]; write: string[]; list: string[]; devices: string[]; seccomp: string | null; tcp?: true }
 
 /** Folders of one child for the policy; all real paths. */
 export interface LandlockFacts {
@@ -21,7 +21,7 @@ const SYSTEM = [
   '/sys/devices/system/node', '/dev/urandom', '/dev/random', '/dev/zero',
 ];
 
-/** The sets of paths: what may be read, what may be written, and single devices for both. */
+/** The sets of paths: what may be read, what may be written, folders whose names may be listed, and single devices for both. */
 export function landlockPolicy(facts: LandlockFacts): LandlockPolicy {
   const { paths } = facts;
   const isExpert = facts.lane === 'expert';
@@ -31,6 +31,7 @@ export function landlockPolicy(facts: LandlockFacts): LandlockPolicy {
   return {
     read: isExpert ? [...readable, `${paths.workspace}/inputs`] : readable,
     write: isExpert ? [`${paths.workspace}/out`, paths.runFolder] : [paths.workspace, paths.home, paths.runFolder, ...installed],
+    list: isExpert ? [paths.workspace] : [],
     devices: ['/dev/null'],
     seccomp: facts.seccomp === null ? null : facts.seccomp.toString('base64'),
     ...(facts.allowsTcp === true ? { tcp: true as const } : {}),

@@ -30,8 +30,13 @@ export function describeLane(lane: Lane, backend: Backend, guards: Record<GuardI
   return {
     available: missing.length === 0, reason: missing.length === 0 ? null : `missing guards: ${missing.join(', ')}`, backend, network: backend === 'srt' ? 'hosts' : 'off', guards,
     minimum: lane === 'expert' ? [...EXPERT_ENFORCED, ...EXPERT_DEGRADED] : [...LEARNER_ENFORCED, ...LEARNER_DEGRADED],
-    warnings: gaps.map((id) => `${GAPS[id]}${guards[id].fix === null ? '' : `; to close: ${guards[id].fix}`}`),
+    warnings: gaps.map((id) => `${gapOf(id, guards[id])}${guards[id].fix === null ? '' : `; to close: ${guards[id].fix}`}`),
   };
+}
+
+/** Where a guard of files or the network holds but for a part, the part is the gap. */
+function gapOf(id: GuardId, { state, reason }: Guard): string {
+  return state === 'degraded' && reason !== null && (id === 'files_write' || id === 'network') ? reason : GAPS[id];
 }
 
 /** A lane that cannot run at all. */

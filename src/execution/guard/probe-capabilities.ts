@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock, Ids, Log } from '../../config/index.ts';
 import type { Lane } from '../../contracts/index.ts';
@@ -11,6 +10,7 @@ import { judgeGuards } from './judge-guards.ts';
 import { describeLane, unavailableLane } from './lane-capability.ts';
 import { laneLimits } from './lane-limits.ts';
 import type { MachineFacts } from './machine.ts';
+import { removeTree } from './remove-tree.ts';
 import { runSelfTest } from './self-test.ts';
 import type { StartOrder } from './start-child.ts';
 
@@ -47,12 +47,23 @@ export async function probeCapabilities(parts: ProbeParts): Promise<CapabilityRe
   const known = parts.isFresh ? null : readCapabilities(file, key);
   if (known !== null) return known;
   const start = parts.clock.monotonicMs();
-  const [expert, off] = await Promise.all([testLane(parts, 'expert', search.runtime), testLane(parts, 'user', search.runtime)]);
-  const user = parts.hosts.length === 0 ? off : await testHosts(parts, { runtime: search.runtime, missing, off });
+  const tested = { ...parts, spawn: oneAtATime(parts.spawn) };
+  const [expert, off] = await Promise.all([testLane(tested, 'expert', search.runtime), testLane(tested, 'user', search.runtime)]);
+  const user = parts.hosts.length === 0 ? off : await testHosts(tested, { runtime: search.runtime, missing, off });
   // The notebook lane runs in the user lane's guards.
   const made = report(parts, start, (lane) => (lane === 'expert' ? expert : user));
   writeCapabilities(file, key, made);
   return made;
+}
+
+/** Starts side by side would hold the event loop one after the other in a single turn of it; so each waits for the one before. */
+function oneAtATime(spawn: ProbeParts['spawn']): ProbeParts['spawn'] {
+  let last: Promise<unknown> = Promise.resolve();
+  return async (order) => {
+    const started = last.then(() => spawn(order));
+    last = started.catch(() => undefined); // whoever asked for it hears of a failure
+    return await started;
+  };
 }
 
 /** The lane with its list of hosts, or as it is without: code gets less than was asked for, never more, and the lane says so. */
@@ -132,7 +143,7 @@ async function testBackend(parts: ProbeParts, how: { lane: Lane; backend: Backen
       cgroup: group === null ? null : { version: group.version, ...group.controllers }, environmentNames: environmentNames(lane, machine, backend),
     }));
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    await removeTree(folder);
   }
 }
 

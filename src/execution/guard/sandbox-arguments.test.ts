@@ -142,7 +142,8 @@ describe('other plans', () => {
     const shared = { paths, runtimeRoots: ['/opt/rt'], sidecarRt: '/app/rt', packages: null, seccomp: Buffer.from([1, 2]) };
 
     expect(landlockPolicy({ ...shared, lane: 'user' })).toMatchObject({ write: ['/s/w', '/s/home', '/s/run'], devices: ['/dev/null'], seccomp: 'AQI=' });
-    expect(landlockPolicy({ ...shared, lane: 'expert' }).write).toEqual(['/s/w/out', '/s/run']);
+    expect(landlockPolicy({ ...shared, lane: 'expert' })).toMatchObject({ write: ['/s/w/out', '/s/run'], list: ['/s/w'] });
+    expect(landlockPolicy({ ...shared, lane: 'user' }).list).toEqual([]);
     expect(landlockPolicy({ ...shared, lane: 'expert' }).read).toEqual(expect.arrayContaining(['/s/w/inputs', '/opt/rt', '/app/rt']));
     expect(landlockPolicy({ ...shared, lane: 'user' }).read.some((path) => path === '/' || path.startsWith('/home') || path === '/proc')).toBe(false);
   });

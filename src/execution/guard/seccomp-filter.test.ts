@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BPF, BpfAssembler, encodeBpf, type BpfInstruction } from './bpf.ts';
-import { buildSeccompFilter, REFUSED_CALLS } from './seccomp-filter.ts';
+import { buildSeccompFilter, METADATA_CALLS, REFUSED_CALLS } from './seccomp-filter.ts';
 
 const X64 = 0xc000_003e;
 const ALLOW = 0x7fff_0000;
@@ -11,6 +11,7 @@ const KILL = 0x8000_0000;
 const user = buildSeccompFilter({ forbidFork: false, forbidUnixSockets: false });
 const expert = buildSeccompFilter({ forbidFork: true, forbidUnixSockets: false });
 const strict = buildSeccompFilter({ forbidFork: false, forbidUnixSockets: true });
+const expertWithoutMounts = buildSeccompFilter({ forbidFork: true, forbidUnixSockets: true, forbidMetadata: true });
 
 interface Call { number: number; architecture?: number; arguments?: [number, number] }
 
@@ -63,9 +64,13 @@ describe('seccomp filter', () => {
     expect([user, expert, strict].map((program) => simulate(program, { number }))).toEqual([EPERM, EPERM, EPERM]);
   });
 
+  it.each(Object.entries(METADATA_CALLS))('refuses %s to experts where files have no mounts, and to nobody else', (_name, number) => {
+    expect([user, expert, strict, expertWithoutMounts].map((program) => simulate(program, { number }))).toEqual([ALLOW, ALLOW, ALLOW, EPERM]);
+  });
+
   it('answers every call and never jumps out of the program', () => {
     const word = fc.nat(0xffff_ffff);
-    fc.assert(fc.property(fc.constantFrom(user, expert, strict), word, fc.tuple(word, word), (program, number, pair) => {
+    fc.assert(fc.property(fc.constantFrom(user, expert, strict, expertWithoutMounts), word, fc.tuple(word, word), (program, number, pair) => {
       expect([ALLOW, EPERM, ENOSYS, KILL]).toContain(simulate(program, { number, arguments: pair }));
     }));
   });

@@ -31,12 +31,21 @@ export const REFUSED_CALLS = {
   quotactl: 179, quotactl_fd: 443, syslog: 103, settimeofday: 164, clock_settime: 227, iopl: 172, ioperm: 173, open_tree_attr: 467,
 } as const;
 
+/** Landlock keeps content and names of files, but not these: modes, owners, times and attributes, which follow no mount either. */
+export const METADATA_CALLS = {
+  chmod: 90, fchmod: 91, chown: 92, fchown: 93, lchown: 94, utime: 132, setxattr: 188, lsetxattr: 189, fsetxattr: 190, removexattr: 197, lremovexattr: 198,
+  fremovexattr: 199, utimes: 235, fchownat: 260, futimesat: 261, fchmodat: 268, utimensat: 280, fchmodat2: 452, setxattrat: 463, removexattrat: 466,
+  file_setattr: 469,
+} as const;
+
 /** What differs between lanes and backends. */
 export interface FilterOptions {
   /** Expert: no new process; threads work. */
   forbidFork: boolean;
   /** Without a network namespace a Unix socket could reach services of the host, so there is none (socket pairs still work). */
   forbidUnixSockets: boolean;
+  /** Expert without mounts of its own: nothing of a file but its content can be changed. */
+  forbidMetadata?: boolean;
   /** In a network namespace with nothing but a filtering proxy. */
   allowInternet?: boolean;
 }
@@ -49,6 +58,7 @@ export function buildSeccompFilter(options: FilterOptions): BpfInstruction[] {
   program.whenEqual(CALLS.clone3, 'missing').whenEqual(CALLS.clone, 'clone').whenEqual(CALLS.socket, 'socket').whenEqual(CALLS.ioctl, 'ioctl');
   if (options.forbidFork) program.whenEqual(CALLS.fork, 'refuse').whenEqual(CALLS.vfork, 'refuse');
   for (const number of Object.values(REFUSED_CALLS)) program.whenEqual(number, 'refuse');
+  if (options.forbidMetadata === true) for (const number of Object.values(METADATA_CALLS)) program.whenEqual(number, 'refuse');
   program.ret(ALLOW);
   program.label('clone').load(DATA.firstArgument).whenAnySet(CLONE_NEW_ANY, 'refuse');
   if (options.forbidFork) program.whenAnySet(CLONE_THREAD, null, 'refuse');

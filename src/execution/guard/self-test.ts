@@ -12,7 +12,7 @@ const MIB = 1024 * 1024;
 
 /** What the program inside said; words, see `selftest.py`. */
 export const SelfTestAnswerSchema = z.object({
-  write_outside: z.string(), write_system: z.string(), write_inside: z.string(), read_home: z.string(),
+  write_outside: z.string(), write_system: z.string(), write_inside: z.string(), change_outside: z.string(), read_home: z.string(),
   environment: z.array(z.string().max(100)).max(200), host_environment: z.string(), connect: z.string(), socket_pair: z.string(),
   signal_host: z.string(), forks: z.int(), raise_limits: z.string(), daemon: z.string().optional(),
 });

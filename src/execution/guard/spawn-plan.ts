@@ -134,7 +134,10 @@ function temporarySpace(facts: PlanFacts): TemporarySpace {
 
 function seccompFilter(facts: PlanFacts): Buffer | null {
   if (facts.machine.platform !== 'linux' || facts.machine.arch !== 'x64') return null;
-  return encodeBpf(buildSeccompFilter({ forbidFork: facts.lane === 'expert', forbidUnixSockets: facts.backend !== 'bwrap', allowInternet: facts.backend === 'srt' }));
+  return encodeBpf(buildSeccompFilter({
+    forbidFork: facts.lane === 'expert', forbidUnixSockets: facts.backend !== 'bwrap', allowInternet: facts.backend === 'srt',
+    forbidMetadata: facts.lane === 'expert' && facts.backend === 'landlock',
+  }));
 }
 
 function hostPaths(facts: PlanFacts): ChildPaths {

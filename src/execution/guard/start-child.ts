@@ -108,7 +108,8 @@ function watch(parts: StarterParts, order: StartOrder, started: Started): Guarde
       usage?.arm(limits);
       groupUsage?.arm(withBroker(limits, order.backend));
       launcher?.link.arm(withBroker(limits, order.backend));
-      parts.diskMeter.watch(id, diskGroups({ lane: order.request.lane, paths: plan.host, limits }), onHit);
+      const mountedBelow = order.backend === 'bwrap' && cgroup?.countsMemory === true ? pid : null;
+      parts.diskMeter.watch(id, diskGroups({ lane: order.request.lane, paths: plan.host, limits, mountedBelow }), onHit);
     },
     finish: () => {
       parts.diskMeter.drop(id);

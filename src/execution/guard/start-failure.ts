@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { basename } from 'node:path';
 import type { Backend, ExitFacts } from './guard-contract.ts';
 
 /** Why a program never said that it is ready. */
@@ -12,6 +13,9 @@ const DETAIL_CHARS = 300;
 export function explainStartFailure(exit: ExitFacts, stderr: string): StartFailure {
   const line = stderr.split('\n').find((each) => /^(bwrap|sidecar guard|sidecar launcher|sandbox-exec): /.test(each));
   const detail = (line ?? stderr.trim().split('\n').at(-1) ?? '').slice(0, DETAIL_CHARS);
+  // With a group in front, a shell looks for the sandbox or the launcher's Python, and names what it did not find.
+  const [, sought = ''] = /^(?:\S*\/)?sh: .*?(?:exec: )?(\/[^:]+): /m.exec(stderr) ?? [];
+  if (sought !== '' && !basename(sought).startsWith('python')) return { reason: 'guard_unavailable', detail };
   const cannotRun = NOT_EXECUTED.has(exit.code ?? 0) || (line?.includes('execvp') ?? false) || /^sidecar launcher: .*\[Errno 2\]/.test(line ?? '');
   if (cannotRun) return { reason: 'python_unavailable', detail };
   if (line !== undefined || exit.code === GUARD_FAILED) return { reason: 'guard_unavailable', detail };

@@ -9,7 +9,7 @@ import type { AskTimes } from './kernels/ask-kernel.ts';
 import type { JupyterKernels } from './kernels/jupyter-kernels.ts';
 
 /** Folders of a session, as real absolute paths. */
-export interface NotebookFolders { workspace: string; uploads: string; home: string }
+export interface NotebookFolders { folder: string; workspace: string; uploads: string; home: string }
 
 /** A workspace file with its tag, and the way to replace it at once. */
 export interface NotebookFiles {

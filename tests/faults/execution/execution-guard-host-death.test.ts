@@ -62,7 +62,7 @@ function guardOn(folder: string) {
 }
 
 describe.skipIf(!hasRuntime).each(VARIANTS)('death of the host: %s', (variant) => {
-  it('ends every tree and leaves the rest to the next start', async () => {
+  it('ends every tree and leaves the rest to the next start (E55, S72)', async () => {
     const host = startHost(variant, 'running');
     const { root } = await host.next() as { root: string };
     roots.push(root);
@@ -79,7 +79,7 @@ describe.skipIf(!hasRuntime).each(VARIANTS)('death of the host: %s', (variant) =
   });
 });
 
-describe.skipIf(!hasRuntime)('death of the host at a spawn', () => {
+describe.skipIf(!hasRuntime)('death of the host at a spawn (E56)', () => {
   it.each(hasBwrap ? ['bwrap', 'landlock'] : ['landlock'])('leaves nothing alive: %s', async (variant) => {
     for (const delayMs of [0, 2, 4, 7, 10]) {
       const host = startHost(variant, 'spawning');
@@ -96,7 +96,7 @@ describe.skipIf(!hasRuntime)('death of the host at a spawn', () => {
 });
 
 describe('the sweep', () => {
-  it('does not touch a program that got the pid of a child', async () => {
+  it('does not touch a program that got the pid of a child (E57)', async () => {
     const stranger = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
     started.push(stranger);
     const line = (startTime: string, bootId: string) => JSON.stringify({ pid: stranger.pid, start_time: startTime, boot_id: bootId, lane: 'user', cgroup: [], run_folder: join(stateDir, 'runs', 'x') });
@@ -115,7 +115,7 @@ describe('the sweep', () => {
       .toEqual({ killed: 0, alive: true, runs: [] });
   });
 
-  it('ends a child that is still the one on the list', async () => {
+  it('ends a child that is still the one on the list (E57)', async () => {
     const left = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
     started.push(left);
     const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
@@ -145,7 +145,7 @@ describe('a machine without parts', () => {
     await guard.stop();
   });
 
-  it.skipIf(!hasRuntime || !hasBwrap)('does not start in a weaker form when bwrap disappears after the test', async () => {
+  it.skipIf(!hasRuntime || !hasBwrap)('does not start in a weaker form when bwrap disappears after the test (E61)', async () => {
     const fixture = openFixture('landlock', { stateDir });
     const copy = join(fixture.root, 'bwrap');
     spawnSync('cp', ['/usr/bin/bwrap', copy]);

@@ -43,13 +43,13 @@ describe.skipIf(!hasRuntime).each(VARIANTS)('guards: %s', (variant) => {
     ['the environment of the host', () => `open('/proc/${process.pid}/environ').read()`],
     ['the folder of the host', (f: Fixture) => `__import__('os').listdir(${JSON.stringify(f.stateDir)})`],
     ['the memory of the host', () => `open('/proc/${process.pid}/mem', 'rb')`],
-  ])('does not let a program read %s', async (_title, expression) => {
+  ])('does not let a program read %s (E33, E34, E40)', async (_title, expression) => {
     const { stdout } = await fixture.run('user', tried(expression(fixture)));
 
     expect(stdout).toMatch(/^(FileNotFoundError|PermissionError)\n$/);
   });
 
-  it('lets a program write its workspace and nothing beside it', async () => {
+  it('lets a program write its workspace and nothing beside it (E38)', async () => {
     const outside = join(fixture.root, 'outside.txt');
     const { stdout, workspace } = await fixture.run('user', `open('inside.txt', 'w').write('x')\n${tried(`open(${JSON.stringify(outside)}, 'w')`)}${tried("open('/usr/x', 'w')")}`);
 
@@ -58,14 +58,14 @@ describe.skipIf(!hasRuntime).each(VARIANTS)('guards: %s', (variant) => {
     expect(readFileSync(join(workspace, 'inside.txt'), 'utf8')).toBe('x');
   });
 
-  it('keeps experts out of their inputs and lets them write out/', async () => {
+  it('keeps experts out of their inputs and lets them write out/ (E38)', async () => {
     const { stdout, workspace } = await fixture.run('expert', `${tried("open('inputs/x', 'w')")}open('out/answer.txt', 'w').write('42')`);
 
     expect(stdout).toMatch(/^(PermissionError|OSError)\n$/);
     expect(readFileSync(join(workspace, 'out', 'answer.txt'), 'utf8')).toBe('42');
   });
 
-  it('reaches no server of this machine', async () => {
+  it('reaches no server of this machine (E46)', async () => {
     let hits = 0;
     const server = createServer((socket) => { hits += 1; socket.destroy(); });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -78,13 +78,13 @@ describe.skipIf(!hasRuntime).each(VARIANTS)('guards: %s', (variant) => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it('shows only the listed environment and three descriptors', async () => {
+  it('shows only the listed environment and three descriptors (E43)', async () => {
     const { stdout } = await fixture.run('user', "import os\nprint(sorted(n for n in os.environ if n.startswith(('SIDECAR', 'NODE', 'npm'))))\nprint(sorted(int(n) for n in os.listdir('/proc/self/fd') if int(n) < 64))");
 
     expect(stdout).toMatch(/^\[\]\n\[0, 1, 2, \d+\]\n$/);
   });
 
-  it('refuses calls that change the system', async () => {
+  it('refuses calls that change the system (E52, E53)', async () => {
     const { stdout } = await fixture.run('user', `
 import ctypes
 libc = ctypes.CDLL(None, use_errno=True)
@@ -95,7 +95,7 @@ for number, arguments in ((272, (0x10000000,)), (101, (0, 0)), (165, (0, 0, 0, 0
     expect(stdout).toBe('272 -1 1\n101 -1 1\n165 -1 1\n425 -1 1\n435 -1 38\n1073741825 -1 1\n');
   });
 
-  it('kills a process that makes a 32-bit call', async () => {
+  it('kills a process that makes a 32-bit call (E52)', async () => {
     const { stdout } = await fixture.run('user', `
 import ctypes, mmap, os
 pid = os.fork()
@@ -110,20 +110,20 @@ print(os.WTERMSIG(os.waitpid(pid, 0)[1]))
     expect(stdout).toBe('31\n');
   });
 
-  it('does not let experts start a process, but threads', async () => {
+  it('does not let experts start a process, but threads (E01, E67)', async () => {
     const { stdout } = await fixture.run('expert', `import os, threading, subprocess\n${tried('os.fork()')}${tried("subprocess.run(['/bin/true'])")}threading.Thread(target=print, args=('thread',)).start()`);
 
     expect(stdout).toBe('PermissionError\nPermissionError\nthread\n');
   });
 
-  it('stops a fork bomb at its limit', async () => {
+  it('stops a fork bomb at its limit (E01, S70)', async () => {
     const { exit, kill } = await fixture.run('user', 'import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        os._exit(9)\n', { threads: 24 });
 
     expect(kill).toMatchObject({ survivors: 0 });
     expect(usesGroups ? (exit.refusedForks ?? 0) > 0 : true).toBe(true);
   });
 
-  it('ends a program that takes too much memory, and says so', async () => {
+  it('ends a program that takes too much memory, and says so (E03, S71)', async () => {
     const { exit, kill } = await fixture.run('user', 'import time\nheld = []\nwhile True:\n    held.append(bytearray(4 << 20))\n    held[-1][::4096] = bytes(1024)\n    time.sleep(0.01)', { memoryBytes: 128 * MIB });
 
     expect(exit).toMatchObject({ limit: { kind: 'memory', limit: 128 * MIB } });
@@ -131,13 +131,13 @@ print(os.WTERMSIG(os.waitpid(pid, 0)[1]))
     expect(kill.survivors).toBe(0);
   });
 
-  it('answers one huge allocation with a clean MemoryError', async () => {
+  it('answers one huge allocation with a clean MemoryError (E05)', async () => {
     const { stdout, exit } = await fixture.run('user', tried('len(bytearray(64 << 30))'));
 
     expect({ stdout, code: exit.code, limit: exit.limit }).toEqual({ stdout: 'MemoryError\n', code: 0, limit: null });
   });
 
-  it('ends a tree whose children take too much memory together, the parent too', async () => {
+  it('ends a tree whose children take too much memory together, the parent too (E04)', async () => {
     const { exit, kill } = await fixture.run('user', `
 import os, time
 for _ in range(8):
@@ -151,7 +151,7 @@ time.sleep(60)
     expect({ limit: exit.limit?.kind, survivors: kill.survivors }).toEqual({ limit: 'memory', survivors: 0 });
   });
 
-  it('ends a program that uses too much processor time', async () => {
+  it('ends a program that uses too much processor time (E14)', async () => {
     const { exit } = await fixture.run('user', 'while True: pass', { cpuMs: 400 });
 
     expect(exit.limit?.kind ?? exit.signal ?? exit.code).toSatisfy((end) => end === 'cpu' || end === 'SIGXCPU' || end === 128 + 24);
@@ -162,7 +162,7 @@ time.sleep(60)
     ['a big file', 'import time\nwith open("big", "wb") as file:\n    while True: file.write(bytes(1 << 20)); time.sleep(0.02)', 'bytes'],
     ['many empty files', 'n = 0\nwhile True:\n    open(f"f{n}", "w").close(); n += 1', 'entries'],
     ['nested folders', 'import os\nwhile True:\n    os.mkdir("d"); os.chdir("d")', 'depth'],
-  ])('ends a program that fills the disk with %s', async (_title, code, part) => {
+  ])('ends a program that fills the disk with %s (E06, E08, E09)', async (_title, code, part) => {
     const disk = { runBytes: 32 * MIB, runEntries: 200, totalBytes: 64 * MIB, totalEntries: 400, depth: 16 };
 
     const { exit } = await fixture.run('user', `${code}\nimport time`, { disk, cpuMs: 20_000 });
@@ -170,7 +170,7 @@ time.sleep(60)
     expect(exit.limit).toMatchObject({ kind: 'disk', detail: part });
   });
 
-  it('ends a daemon that left parent, group and session together with its run', async () => {
+  it('ends a daemon that left parent, group and session together with its run (E19, S72)', async () => {
     const code = `
 import os, time
 if os.fork() == 0:
@@ -188,7 +188,7 @@ print('main ends')
     expect({ stdout, code: exit.code, killed: exit.killed, survivors: kill.survivors }).toEqual({ stdout: 'main ends\n', code: 0, killed: false, survivors: 0 });
   });
 
-  it('kills a tree that ignores every signal', async () => {
+  it('kills a tree that ignores every signal (E16)', async () => {
     const { child, until } = await fixture.start('user', `
 import os, signal, time
 for number in range(1, 32):
@@ -205,7 +205,7 @@ while True: time.sleep(1)
     expect(facts).toMatchObject({ survivors: 0, proven: true });
   });
 
-  it('lets no signal out of the tree', async () => {
+  it('lets no signal out of the tree (E18, S74)', async () => {
     const { stdout } = await fixture.run('user', `import os\n${tried(`os.kill(${process.pid}, 0)`)}`);
 
     expect(stdout).toMatch(/^(ProcessLookupError|PermissionError)\n$/);
@@ -248,7 +248,7 @@ while True: time.sleep(1)
     expect(variant.startsWith('bwrap') ? crashed.exit.code : crashed.exit.signal).toBe(variant.startsWith('bwrap') ? 128 + 11 : 'SIGSEGV');
   });
 
-  it('loads no code of the workspace before the job', async () => {
+  it('loads no code of the workspace before the job (E42)', async () => {
     const running = await fixture.start('user', "import sys\nprint('json' in sys.modules, sys.modules['json'].__file__.startswith(sys.base_prefix))");
     writeFileSync(join(running.workspace, 'sitecustomize.py'), 'print("evil")');
     await running.child.gone;

@@ -83,7 +83,9 @@ export class KernelLauncher {
   async #workspaceOf(sessionId: string): Promise<WorkspaceSpec> {
     const folders = await this.#deps.foldersOf(sessionId);
     await copyDatasets(this.#deps, { sessionId, uploads: folders.uploads, workspace: folders.workspace });
-    return { folder: folders.workspace, home: folders.home, packages: null, sessionId };
+    // The same place as for the runs of the session, so that what one installs the other can import.
+    const packages = this.#deps.config.execution.laneNetwork.mode === 'hosts' ? join(folders.folder, 'packages') : null;
+    return { folder: folders.workspace, home: folders.home, packages, sessionId };
   }
 
   #scratchOf(id: string): string {
