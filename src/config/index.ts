@@ -8,4 +8,5 @@ export { describeVariables, renderConfigurationPage, type VariableDescription } 
 export { userFolders, findProgramFolder, findCheckout, type UserFolders } from './user-folders.ts';
 export { createRedactor, type Redactor } from './redactor.ts';
 export { createLogger, type Logger } from './logger.ts';
+export { makePrivateFolders } from './private-folders.ts';
 export { RotatingFile, type LineSink } from './rotating-file.ts';

@@ -1,5 +1,6 @@
-import { chmodSync, closeSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makePrivateFolders } from './private-folders.ts';
 
 /** Where log lines go. Writing never throws. */
 export interface LineSink { write(line: string): void; close(): void }
@@ -74,7 +75,7 @@ export class RotatingFile implements LineSink {
 
   #open(): void {
     if (this.#monotonicMs() < this.#retryAt) throw new Error('the log file was not writable a moment ago');
-    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+    makePrivateFolders(dirname(this.#path));
     this.#descriptor = openSync(this.#path, 'a', 0o600);
     this.#size = fstatSync(this.#descriptor).size;
     // A file of an older program may be readable by others.

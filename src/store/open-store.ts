@@ -123,7 +123,7 @@ function toOpenError(error: unknown, dir: string): unknown {
   const storageError = toStorageError(error, dir);
   if (storageError instanceof Error && !(storageError instanceof SidecarError) && 'code' in storageError) {
     const code = storageError.code === 'ENOSPC' ? 'STORAGE_FULL' : 'STORAGE_FAILED';
-    return new SidecarError(code, 'the data folder cannot be opened', { cause: error });
+    return new SidecarError(code, `the data folder ${dir} cannot be opened`, { cause: error });
   }
   return storageError;
 }

@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
+import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../config/index.ts';
 import { createPrivateFile } from './private-file.ts';
@@ -25,7 +26,7 @@ export async function acquireOwnerLock(path: string, options: OwnerLockOptions):
     options.signal?.throwIfAborted();
     const lock = tryAcquireOwnerLock(path);
     if (lock !== null) return lock;
-    if (options.clock.monotonicMs() - startedMs >= options.waitMs) throw new StoreLockedError('another process owns the data folder');
+    if (options.clock.monotonicMs() - startedMs >= options.waitMs) throw new StoreLockedError(`another sidecar uses ${dirname(path)}`);
     await delay(POLL_MS, undefined, options.signal === undefined ? {} : { signal: options.signal });
   }
 }

@@ -1,8 +1,9 @@
-import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, openSync } from 'node:fs';
+import { makePrivateFolders } from '../config/index.ts';
 
 /** Makes the folder with mode 0700; one that exists gets that mode where we may set it. */
 export function createPrivateFolder(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  makePrivateFolders(path);
   trySetMode(path, 0o700);
 }
 

@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
@@ -144,6 +144,26 @@ describe('a start that fails', () => {
     expect(err + out).not.toContain('short-secret');
   });
 
+  it.each<[string, (folder: TemporaryFolder) => Promise<string>]>([
+    ['a link that leads nowhere', async (place) => {
+      await symlink(place.join('nowhere'), place.join('dangling'));
+      return place.join('dangling');
+    }],
+    ['a file', async (place) => {
+      await writeFile(place.join('file'), '');
+      return place.join('file');
+    }],
+    ...(process.platform === 'linux' ? [['a place where the system makes no folder', async () => '/proc/no/such/folder'] as [string, () => Promise<string>]] : []),
+  ])('ends with 2 and one line when the data folder is %s', async (_title, make) => {
+    const path = await make(folder);
+
+    const { code, out, err } = await runToEnd(['serve', '--sessions-dir', path]);
+
+    expect([code, JSON.parse(out).code]).toEqual([2, 'CONFIG_INVALID']);
+    expect(err).toMatch(/^sidecar: SESSIONS_DIR \(--sessions-dir\): .+\n$/);
+    expect(err).toContain(path);
+  });
+
   it('ends with 2 when the token does not come', async () => {
     const { code, out } = await runToEnd(['serve', '--token-stdin'], { env });
 
@@ -157,9 +177,10 @@ describe('a start that fails', () => {
     });
     const { port } = holder.address() as AddressInfo;
 
-    const { code, out } = await runToEnd(['serve', '--port', String(port)], { env });
+    const { code, out, err } = await runToEnd(['serve', '--port', String(port)], { env });
 
     expect([code, JSON.parse(out).code, holder.listening]).toEqual([3, 'PORT_IN_USE', true]);
+    expect(err).toBe(`sidecar: port ${port} is taken by another program; choose another with PORT (--port), 0 takes a free one\n`);
     holder.close();
   });
 
@@ -167,9 +188,12 @@ describe('a start that fails', () => {
     await using owner = startCommand(['serve'], env);
     await owner.announcement();
 
-    const { code, out } = await runToEnd(['serve'], { env });
+    const logFile = folder.join('second.log');
+    const { code, out, err } = await runToEnd(['serve', '--log-file', logFile], { env });
 
     expect([code, JSON.parse(out).code]).toEqual([4, 'STORE_LOCKED']);
+    expect(err).toBe(`sidecar: another sidecar uses ${env['SESSIONS_DIR']}; end that one, or choose another folder with SESSIONS_DIR (--sessions-dir)\n`);
+    expect(JSON.parse(await readFile(logFile, 'utf8'))).toMatchObject({ msg: 'the start failed', code: 'STORE_LOCKED' });
   });
 
   it('ends with 5 when only a newer program can read the store', async () => {

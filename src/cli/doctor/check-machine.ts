@@ -1,5 +1,6 @@
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makePrivateFolders } from '../../config/index.ts';
 import type { Config } from '../../config/index.ts';
 import type { Check } from './check.ts';
 import { fine, problem, warning } from './check.ts';
@@ -18,7 +19,7 @@ export function checkNode(): Check {
 export function checkDataFolder({ sessionsDir }: Config): Check[] {
   const trial = join(sessionsDir, `.doctor-${process.pid}`);
   try {
-    mkdirSync(sessionsDir, { recursive: true, mode: 0o700 });
+    makePrivateFolders(sessionsDir);
     writeFileSync(trial, 'x', { mode: 0o600 });
     rmSync(trial);
   } catch (error) {

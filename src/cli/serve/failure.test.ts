@@ -17,12 +17,26 @@ it.each([
   [new StoreTooNewError(9, 1), 'STORE_TOO_NEW', 5],
   [systemError('BUNDLE_FILE_CHANGED'), 'BUNDLE_FILE_CHANGED', 6],
   [new SidecarError('STORAGE_FAILED', 'x', { cause: systemError('ENOTDIR') }), 'CONFIG_INVALID', 2],
+  [new SidecarError('STORAGE_FAILED', 'x', { cause: systemError('ENOENT') }), 'CONFIG_INVALID', 2],
+  [new SidecarError('STORAGE_FAILED', 'x', { cause: systemError('ELOOP') }), 'CONFIG_INVALID', 2],
   [new SidecarError('STORAGE_FAILED', 'x', { cause: systemError('EIO') }), 'STORAGE_FAILED', 70],
   [new SidecarError('STORAGE_FULL', 'x'), 'STORAGE_FULL', 70],
   [new TypeError('details of a defect'), 'INTERNAL', 70],
   ['thrown text', 'INTERNAL', 70],
 ])('%s ends as %s with %i', (error, code, exitCode) => {
   expect(explainFailure(error)).toMatchObject({ code, exitCode });
+});
+
+it.each([
+  [Object.assign(systemError('EADDRINUSE'), { port: 4555 }), 'port 4555 is taken by another program; choose another with PORT (--port), 0 takes a free one'],
+  [Object.assign(systemError('EADDRNOTAVAIL'), { address: '::1' }), 'HOST (--host): this machine has no address ::1'],
+  [new StoreLockedError('another sidecar uses /s'), 'another sidecar uses /s; end that one, or choose another folder with SESSIONS_DIR (--sessions-dir)'],
+  [
+    new SidecarError('STORAGE_FAILED', 'the data folder /s cannot be opened', { cause: systemError('EEXIST') }),
+    'SESSIONS_DIR (--sessions-dir): the data folder /s cannot be opened: something that is no folder is in the way',
+  ],
+])('says %s in a sentence that names the setting', (error, sentence) => {
+  expect(explainFailure(error).message).toBe(sentence);
 });
 
 it('keeps the details of a defect out of the announcement', () => {

@@ -7,16 +7,40 @@ import type { Terminal } from '../terminal.ts';
 /** Why a start ended. */
 export interface StartFailure { code: string; message: string; exitCode: number }
 
-const BY_CODE: Record<string, Pick<StartFailure, 'code' | 'exitCode'>> = {
-  EADDRINUSE: { code: 'PORT_IN_USE', exitCode: EXIT.portInUse },
-  EACCES: { code: 'PORT_IN_USE', exitCode: EXIT.portInUse },
-  EADDRNOTAVAIL: { code: 'CONFIG_INVALID', exitCode: EXIT.usage },
-  STORE_LOCKED: { code: 'STORE_LOCKED', exitCode: EXIT.storeLocked },
-  STORE_TOO_NEW: { code: 'STORE_TOO_NEW', exitCode: EXIT.storeTooNew },
+interface KnownFailure { code: string; exitCode: number; say(error: Error): string }
+
+/** An error of the system tells the address that it is about. */
+const fieldOf = (error: Error, name: 'port' | 'address'): string => {
+  const value: unknown = Reflect.get(error, name);
+  return typeof value === 'number' || typeof value === 'string' ? ` ${value}` : '';
 };
 
-/** What a folder says that can hold no data: a file, below a file, read-only, somebody else's. */
-const UNUSABLE_FOLDER = new Set(['EEXIST', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS']);
+const BY_CODE: Record<string, KnownFailure> = {
+  EADDRINUSE: {
+    code: 'PORT_IN_USE', exitCode: EXIT.portInUse,
+    say: (error) => `port${fieldOf(error, 'port')} is taken by another program; choose another with PORT (--port), 0 takes a free one`,
+  },
+  EACCES: {
+    code: 'PORT_IN_USE', exitCode: EXIT.portInUse,
+    say: (error) => `port${fieldOf(error, 'port')} is not allowed to this user; choose another with PORT (--port), 0 takes a free one`,
+  },
+  EADDRNOTAVAIL: {
+    code: 'CONFIG_INVALID', exitCode: EXIT.usage, say: (error) => `HOST (--host): this machine has no address${fieldOf(error, 'address')}`,
+  },
+  STORE_LOCKED: {
+    code: 'STORE_LOCKED', exitCode: EXIT.storeLocked,
+    say: ({ message }) => `${message}; end that one, or choose another folder with SESSIONS_DIR (--sessions-dir)`,
+  },
+  STORE_TOO_NEW: { code: 'STORE_TOO_NEW', exitCode: EXIT.storeTooNew, say: ({ message }) => message },
+};
+
+const NOT_YOURS = 'this user may not write there';
+/** What the system says of a folder that can hold no data, in words. */
+const UNUSABLE_FOLDER: Readonly<Record<string, string>> = {
+  EEXIST: 'something that is no folder is in the way', ENOTDIR: 'something that is no folder is in the way',
+  ENOENT: 'it cannot be made there', ELOOP: 'a link leads to itself', ENAMETOOLONG: 'the name is too long',
+  EACCES: NOT_YOURS, EPERM: NOT_YOURS, EROFS: 'the disk is read-only',
+};
 
 /** Sorts an error of the start. Messages of unknown errors stay in the log. */
 export function explainFailure(error: unknown): StartFailure {
@@ -25,19 +49,25 @@ export function explainFailure(error: unknown): StartFailure {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const message = error instanceof Error ? error.message : String(error);
   const known = Object.hasOwn(BY_CODE, code) ? BY_CODE[code] : undefined;
-  if (known !== undefined) return { ...known, message };
+  if (known !== undefined && error instanceof Error) return { code: known.code, exitCode: known.exitCode, message: known.say(error) };
   if (code.startsWith('BUNDLE_')) return { code, message, exitCode: EXIT.damagedBundle };
-  if (isUnusableFolder(error)) {
-    return { code: 'CONFIG_INVALID', message: `SESSIONS_DIR (--sessions-dir): ${message}`, exitCode: EXIT.usage };
-  }
+  const reason = unusableFolder(error);
+  if (reason !== null) return { code: 'CONFIG_INVALID', message: `SESSIONS_DIR (--sessions-dir): ${message}: ${reason}`, exitCode: EXIT.usage };
   if (error instanceof SidecarError) return { code, message, exitCode: EXIT.internal };
   return { code: 'INTERNAL', message: 'the program could not start', exitCode: EXIT.internal };
 }
 
-function isUnusableFolder(error: unknown): boolean {
-  if (!(error instanceof SidecarError) || error.code !== 'STORAGE_FAILED') return false;
+/** Why a data folder cannot be used, null for any other failure. */
+function unusableFolder(error: unknown): string | null {
+  if (!(error instanceof SidecarError) || error.code !== 'STORAGE_FAILED') return null;
   const { cause } = error;
-  return cause instanceof Error && 'code' in cause && UNUSABLE_FOLDER.has(String(cause.code));
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  return Object.hasOwn(UNUSABLE_FOLDER, code) ? UNUSABLE_FOLDER[code] ?? null : null;
+}
+
+/** True for a refusal that is told in one sentence; the stack of anything else is worth a line in the log. */
+export function isExpected(error: unknown): boolean {
+  return explainFailure(error).exitCode !== EXIT.internal;
 }
 
 /** One JSON line for the parent, one sentence for people; returns the exit code. */

@@ -6,6 +6,7 @@ import { EXIT } from '../exit-codes.ts';
 import { programVersion } from '../program-version.ts';
 import type { Terminal } from '../terminal.ts';
 import { composeServer } from './compose-server.ts';
+import { explainFailure, isExpected } from './failure.ts';
 import { refuseTakenPort } from './refuse-taken-port.ts';
 import { listenForStop } from './stop-request.ts';
 
@@ -30,9 +31,13 @@ export async function runServer({ config, terminal, parentGone, consoleLevel, on
   const ids = createIds(systemClock);
   const token = config.auth.token ?? ids.secret(32);
   for (const secret of [token, ...secretValues(terminal.env)]) redactor.register(secret);
+  // A refusal of the start is one sentence for people; as a line it goes into the log file only.
+  let isToldOtherwise = false;
   const log = createLogger({
     level: config.logLevel, consoleLevel: consoleLevel ?? config.logLevel, logFile: config.logFile, clock: systemClock, redactor,
-    writeConsole: (line) => terminal.err(line),
+    writeConsole: (line) => {
+      if (!isToldOtherwise) terminal.err(line);
+    },
   });
   const version = programVersion(config.programDir);
   endOnDefects(log);
@@ -62,7 +67,9 @@ export async function runServer({ config, terminal, parentGone, consoleLevel, on
     return EXIT.ok;
   } catch (error) {
     if (stop.signal.aborted) return EXIT.ok;
-    log.error({ error }, 'the start failed');
+    isToldOtherwise = isExpected(error);
+    const { code, message: reason } = explainFailure(error);
+    log.error(isToldOtherwise ? { code, reason } : { error }, 'the start failed');
     throw error;
   } finally {
     log.close();
