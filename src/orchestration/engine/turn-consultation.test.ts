@@ -65,6 +65,19 @@ describe('a turn with an expert', () => {
     expect(bench.store.history.list(SESSION)[0]?.token_usage).toMatchObject({ EXP: { input_tokens: 11, output_tokens: 7 } });
   });
 
+  it('shows the planner the packet that it has just written when it integrates the answer', async () => {
+    await using bench = await openEngineBench({ consultant: consultantOf(answered) });
+    bench.provider.script(MODELS.CA, companionReply({ judgement: { consult: 'user_requested_data_analysis' }, prose: 'NEVER' }), speakReply());
+    bench.provider.script(MODELS.RMA, structured(planReply({ packet: { current_focus: 'the focus of this turn' }, consultation_request: REQUEST })), structured(integrateReply()));
+    const before = bench.row().packet.current_focus;
+
+    await bench.turn('How big is it?');
+
+    const integrate = bench.provider.requests.filter((request) => request.model === MODELS.RMA)[1]!.text;
+    expect(integrate).toContain('"current_focus": "the focus of this turn"');
+    expect(integrate).not.toContain(`"current_focus": "${before}"`);
+  });
+
   it.each([
     ['a table that a tool found to fit', { output_type: 'suitability_judgment', is_suitable: true, answer_summary: 'The table fits.' }, ['The table fits.']],
     ['a table that does not fit', { output_type: 'suitability_judgment', is_suitable: false, answer_summary: 'Too few rows.' }, []],

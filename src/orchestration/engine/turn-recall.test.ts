@@ -149,4 +149,22 @@ describe('a plan', () => {
 
     expect(bench.row().state.subtask_status['load_table']?.status).toBe('in_progress');
   });
+
+  it('is believed when it quotes a run, also one that many others have followed', async () => {
+    await using bench = await openEngineBench();
+    for (let number = 0; number < 30; number += 1) {
+      bench.store.runNotes.insert({
+        session_id: SESSION, execution_id: `exe_${number}`, lane: 'user', at: CREATED, ok: true, code: 'x', stdout: number === 0 ? 'shape: (122, 6)\n' : 'again\n', stderr: '',
+      });
+    }
+    bench.provider.script(MODELS.CA, companionReply({ judgement: { checkpoint: true } }), speakReply());
+    const claim = { subtask_status: { load_table: { status: 'completed', evidence: [{ text: 'printed the shape', quote: 'shape: (122, 6)' }] } } };
+    bench.provider.script(MODELS.RMA, structured(planReply({ state_update: claim })));
+
+    await bench.turn('I am done');
+
+    const { state } = bench.row();
+    expect(state.subtask_status['load_table']?.status).toBe('completed');
+    expect(state.ext?.evidence_log).toMatchObject([{ source: 'code_run', strength: 'strong', verified: true }]);
+  });
 });

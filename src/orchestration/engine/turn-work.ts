@@ -9,8 +9,8 @@ export interface AssembledTurn {
   content: SessionContent;
   /** Reference solutions of the chapter, for the solution guard. */
   references: readonly string[];
-  /** Outputs of the recorded runs that quotes are checked against. */
-  runs: readonly { source: 'code_run' | 'notebook'; output: string }[];
+  /** Outputs of all recorded runs, which quotes are checked against; read once, when the first quote needs them. */
+  recordedRuns(): EvidenceSources['runs'];
 }
 
 const EVIDENCE_TURNS = 6;
@@ -20,7 +20,7 @@ export function evidenceSourcesOf(turn: { identity: { turnIndex: number; message
   const { turnIndex, message } = turn.identity;
   // The message of an internal turn is the app's, not the learner's.
   const earlier = assembled.snapshot.history.slice(1 - EVIDENCE_TURNS).filter((past) => past.kind === 'student').map((past) => past.user_message);
-  return { turnIndex, learnerTexts: [...earlier, message], runs: assembled.runs };
+  return { turnIndex, learnerTexts: [...earlier, message], get runs() { return assembled.recordedRuns(); } };
 }
 
 /** What a planner's success leaves to the commit. `packet` is the one that the companion sees; null = the old one stays. */

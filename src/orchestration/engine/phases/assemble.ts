@@ -8,6 +8,8 @@ import type { TurnIdentity } from '../running-turn.ts';
 import type { AssembledTurn } from '../turn-work.ts';
 
 const SHOWN_RUNS = 3;
+/** As many as a session keeps. */
+const RECORDED_RUNS = 50;
 
 /** Reads everything a turn needs into one snapshot. Throws CHAPTER_NOT_FOUND (or the stored problem) without content. */
 export async function assembleTurn(
@@ -22,7 +24,8 @@ export async function assembleTurn(
   return {
     content,
     references: await deps.referencesFor(row),
-    runs: runNotes.map((run) => ({ source: run.lane === 'notebook' ? 'notebook' : 'code_run', output: `${run.stdout}\n${run.stderr}` })),
+    recordedRuns: once(() => deps.store.runNotes.recent(row.session_id, RECORDED_RUNS)
+      .map((run) => ({ source: run.lane === 'notebook' ? 'notebook' as const : 'code_run' as const, output: `${run.stdout}\n${run.stderr}` }))),
     snapshot: {
       turnId: identity.turnId, kind: identity.kind, message: identity.message, session: row,
       chapter: chapterTextsOf(content), tasks: content.chapter.tasks,
@@ -32,4 +35,10 @@ export async function assembleTurn(
       skip: identity.kind === 'task_skipped' ? skipNoteOf(row.state, row.state.turn_index) : null, consultations: [], judgement: null, unlockReasons: [], now: deps.clock.now().toISOString(),
     },
   };
+}
+
+/** Keeps what the first call gave. */
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | null = null;
+  return () => (made ??= { value: make() }).value;
 }

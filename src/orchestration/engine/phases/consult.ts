@@ -11,6 +11,7 @@ import type { RunningTurn } from '../running-turn.ts';
 import { callerOf } from '../turn-caller.ts';
 import { evidenceSourcesOf } from '../turn-work.ts';
 import type { StagedPlan } from '../turn-work.ts';
+import { withPacket } from './staged-packet.ts';
 import type { PlanInput } from './plan.ts';
 
 /** The plan's staging as consultations leave it. */
@@ -65,7 +66,7 @@ async function integrate(
     expertId: outcome.expertId, question: outcome.question, outcome: 'answered', output: outcome.output, summary: null, guidance: null,
   };
   const answer: IntegrateProposal = await askStructured({
-    purpose: 'integrate', snapshot: withNote(staged.snapshot, note), read: readIntegrate, repairWith: 'integrate',
+    purpose: 'integrate', snapshot: withPacket(withNote(staged.snapshot, note), staged.packet), read: readIntegrate, repairWith: 'integrate',
   }, callerOf(turn), deps) ?? fallbackIntegration(outcome.output, input.row.language);
   turn.reportUsage(['RMA']);
   turn.emit({

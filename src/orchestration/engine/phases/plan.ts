@@ -11,6 +11,7 @@ import { evidenceSourcesOf } from '../turn-work.ts';
 import type { AssembledTurn, StagedWork } from '../turn-work.ts';
 import { callerOf } from '../turn-caller.ts';
 import { consultExperts } from './consult.ts';
+import { withPacket } from './staged-packet.ts';
 import type { RoutedTurn } from './decide.ts';
 
 /** What planning left: the work to commit and what the companion must know. */
@@ -39,7 +40,7 @@ export async function planTurn(turn: RunningTurn, input: PlanInput, deps: Engine
     decision: routed.decision, planner: 'succeeded', skip: null,
     plan: { packet: consulted.packet, stateUpdates: consulted.stateUpdates, proven: consulted.proven },
   };
-  return { staged, snapshot: { ...consulted.snapshot, session: withPacket(consulted.snapshot.session, consulted.packet) } };
+  return { staged, snapshot: withPacket(consulted.snapshot, consulted.packet) };
 }
 
 /**
@@ -55,9 +56,4 @@ function stagePacket(proposal: PlanProposal, turn: RunningTurn, { row, judgement
   }
   const task = assembled.content.chapter.tasks.find(({ id }) => id === state.current_subtask_id) ?? null;
   return derivePacket(task, 'completion', row.language);
-}
-
-function withPacket(session: TurnSnapshot['session'], packet: UnversionedPacket | null): TurnSnapshot['session'] {
-  if (packet === null) return session;
-  return { ...session, packet: { ...packet, instruction_version: session.packet.instruction_version + 1 } };
 }
