@@ -48,7 +48,7 @@ export interface ExpertConsultant {
   commit(turnId: string): void;
   /** After a start, before the first turn: consultations that an earlier process left running are closed as aborted. */
   recover(): Promise<void>;
-  /** Experts outside any session, and problems of their packages, for capabilities. */
+  /** Experts outside any session, problems of their packages and of those that sessions brought, for capabilities. */
   describe(): Promise<DescribedExpert[]>;
   /** Resolves when the files of all reports are written. */
   settled(): Promise<void>;
@@ -90,7 +90,10 @@ export function createConsultant(deps: ConsultantDeps): ExpertConsultant {
     },
     describe: async () => {
       const isLaneAvailable = await parts.lane.ask();
-      return describeExperts(await parts.experts.shared(), isLaneAvailable);
+      const { experts, diagnostics } = await parts.experts.shared();
+      const known = new Set(diagnostics.map((problem) => JSON.stringify(problem)));
+      const brought = parts.experts.problems().filter((problem) => !known.has(JSON.stringify(problem)));
+      return describeExperts({ experts, diagnostics: [...diagnostics, ...brought] }, isLaneAvailable);
     },
     settled: async () => await reports.settled(),
   };

@@ -74,6 +74,21 @@ describe('a question to an expert', () => {
     ]);
   });
 
+  it('tells in the capabilities which package that a session brought cannot be used, once', async () => {
+    await using experts = await createTemporaryFolder('packages');
+    await writePackage(experts.path, 'own_expert', { output_modes: [] });
+    await using bench = await openBench();
+    const context = { bundle_paths: { experts_shared_path: experts.path } };
+    for (const id of [SESSION, 's2']) {
+      const session = bench.turn().session;
+      await bench.consultant.prepare({ ...session, session_id: id, desktop_context: context }, new AbortController().signal);
+    }
+
+    const problems = (await bench.consultant.describe()).filter(({ expert_id: id }) => id === 'own_expert');
+
+    expect(problems).toMatchObject([{ code: 'package_broken', severity: 'error', path: 'own_expert/principles.md' }]);
+  });
+
   it('finds an update of a package at once', async () => {
     await using experts = await createTemporaryFolder('packages');
     await writePackage(experts.path, 'data_inspector', { output_modes: ['poem'] });

@@ -4,6 +4,7 @@ import type { SessionRow } from '../store/index.ts';
 import { readChapterConsultation } from './chapter/consultation-config.ts';
 import type { ChapterConsultation } from './chapter/consultation-config.ts';
 import { LANE_TYPES } from './outputs/output-schemas.ts';
+import type { ExpertDiagnostic } from './registry/expert-diagnostic.ts';
 import { loadRegistry } from './registry/load-registry.ts';
 import type { ExpertRegistry } from './registry/load-registry.ts';
 import type { ExpertPackage } from './registry/load-package.ts';
@@ -12,6 +13,7 @@ import type { ToolName } from './tools/tool-names.ts';
 
 const KEPT_SESSIONS = 512;
 const FRESH_MS = 60_000;
+const MOST_PROBLEMS = 100;
 const sourcesOf = (session: Pick<SessionRow, 'desktop_context'>): string => JSON.stringify(session.desktop_context);
 const NONE: ExpertRegistry = { experts: new Map(), diagnostics: [] };
 
@@ -46,6 +48,12 @@ export class SessionExperts {
   async shared(): Promise<ExpertRegistry> {
     const { trusted } = await this.deps.content.checkSources({}, { hasToken: this.deps.hasToken });
     return await loadRegistry((await this.deps.content.findExperts(trusted)).packages);
+  }
+
+  /** What is wrong with packages that sessions brought, as they were read last; each finding once. */
+  problems(): ExpertDiagnostic[] {
+    const found = [...this.registries.values()].flatMap(({ registry }) => registry.diagnostics);
+    return [...new Map(found.map((problem) => [JSON.stringify(problem), problem])).values()].slice(0, MOST_PROBLEMS);
   }
 
   /** The packages as they were read last; none before the first time. */

@@ -117,6 +117,25 @@ describe('content check', () => {
 });
 
 describe('doctor', () => {
+  it('names chapters and expert packages that cannot be used, which keeps nothing from working', async () => {
+    await using folder = await createTemporaryFolder();
+    await mkdir(folder.join('experts', 'broken_one'), { recursive: true });
+    await writeFile(folder.join('experts', 'broken_one', 'principles.md'), '# No metadata\n');
+    await mkdir(folder.join('courses', 'c', 'ch'), { recursive: true });
+    for (const name of ['chapter_context.md', 'task_completion_principles.md', 'task_list.md']) await writeFile(folder.join('courses', 'c', 'ch', name), 'nothing\n');
+
+    const { out } = await runToEnd(['doctor', '--json'], {
+      env: { SESSIONS_DIR: folder.join('s'), EXPERTS_DIR: folder.join('experts'), CURRICULUM_DIR: folder.join('courses'), LLM_PROVIDER: 'offline' },
+    });
+
+    const told = JSON.parse(out).checks.filter(({ name }: { name: string }) => ['courses', 'experts'].includes(name));
+    expect(told.map(({ name, state, detail }: Record<string, string>) => [name, state, detail])).toEqual([
+      ['courses', 'ok', '0 chapters in 0 courses can be opened'], ['courses', 'warning', expect.stringMatching(/^c\/ch: task_list\.md/)],
+      ['experts', 'ok', 'code_checker, data_inspector'], ['experts', 'warning', expect.stringMatching(/^broken_one: .*\(broken_one\/principles\.md\)$/)],
+    ]);
+    expect(out).not.toContain(`${folder.path}/experts`);
+  });
+
   it('says what to do about a model that cannot be reached, without its key', async () => {
     await using folder = await createTemporaryFolder();
     const env = { SESSIONS_DIR: folder.join('s'), LLM_PROVIDER: 'custom', LLM_BASE_URL: 'http://127.0.0.1:9/v1', LLM_MODEL: 'm', LLM_API_KEY: 'key-of-the-test-0123' };

@@ -107,4 +107,7 @@ it(`ends each of ${TURNS} turns in one terminal event, whatever happens, and lea
   expect(body.sessions.map((row: any) => row.busy)).toEqual(Array(SESSIONS).fill(false));
   expect(await tutor.sidecar.kill('SIGTERM')).toBe(0);
   await tutor.provider.drained();
+  // No log beside the database, no draft, no lock: only the database and the folders of the sessions, with what each began with.
+  expect((await readdir(tutor.sessionsDir)).filter((name) => !committed.has(name)).map((name) => name.replace(/-[\w]+$/, '')).toSorted()).toEqual(LEFT);
+  for (const session of committed.keys()) expect(await readdir(join(tutor.sessionsDir, session), { recursive: true })).toEqual(begun.get(session));
 });

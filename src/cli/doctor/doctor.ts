@@ -7,14 +7,15 @@ import { settingOptions } from '../settings-options.ts';
 import type { Terminal } from '../terminal.ts';
 import type { Check } from './check.ts';
 import { fine, problem, warning } from './check.ts';
+import { checkContentFolders } from './check-content.ts';
 import { checkGateway, checkLanes } from './check-lanes.ts';
 import { checkDataFolder, checkNode } from './check-machine.ts';
 import { checkModels } from './check-model.ts';
 
 export const help = `Usage: sidecar doctor [--json] [options of serve]
 
-Looks at Node, Python, the disk, the data folder, tries the guards of each lane, asks the model (one tiny real request), and says
-what to do.
+Looks at Node, Python, the disk, the data folder, courses and expert packages, tries the guards of each lane, asks the model (one tiny
+real request), and says what to do.
 
   --json    one JSON object on stdout
   --probe   for scripts; the guards are always tried anew
@@ -42,6 +43,7 @@ async function examine(flags: Record<string, string | boolean | undefined>, term
     ...(config.warnings.length === 0 ? [fine('configuration', 'every setting can be used')] : config.warnings.map((text) =>
       warning('configuration', text, 'correct or unset the setting'))),
     ...checkDataFolder(config),
+    ...await checkContentFolders(config),
     ...await checkLanes(config),
     ...await checkGateway(config),
     ...await checkModels(config, new AbortController().signal),
