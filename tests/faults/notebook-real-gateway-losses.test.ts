@@ -105,7 +105,7 @@ it('a kernel is found again after the gateway was out of reach, with its state',
 });
 
 it('an idle kernel that the gateway culls is not started again until a cell wants one', async () => {
-  const args = ['--RemoteKernelManager.cull_idle_timeout=1', '--MappingKernelManager.cull_idle_timeout=1', '--MappingKernelManager.cull_interval=1', '--MappingKernelManager.cull_connected=True'];
+  const args = ['--MappingKernelManager.cull_idle_timeout=8', '--MappingKernelManager.cull_interval=1', '--MappingKernelManager.cull_connected=True'];
   await using gateway = await startKernelGateway({ python, token, args });
   await using remote = await startRemote(gateway.url);
   const session = await remote.sidecar.create();
@@ -113,12 +113,12 @@ it('an idle kernel that the gateway culls is not started again until a cell want
 
   await expect.poll(async () => (await remote.call(session, 'GET', '/status')).state, PATIENCE).toBe('none');
 
-  expect(await kernelsOf(gateway)).toEqual([]);
+  await expect.poll(async () => await kernelsOf(gateway), PATIENCE).toEqual([]);
   expect(await remote.run(session, '"x" in globals()')).toMatchObject({ success: true, result_repr: 'False', state_lost: true });
 });
 
 it('a gateway that allows no more kernels says so, and those that run are not disturbed', async () => {
-  await using gateway = await startKernelGateway({ python, token, args: ['--KernelGatewayApp.max_kernels=1', '--JupyterWebsocketPersonality.list_kernels=False'] });
+  await using gateway = await startKernelGateway({ python, token, hidesKernels: true, args: ['--KernelGatewayApp.max_kernels=1'] });
   await using remote = await startRemote(gateway.url);
   const [first, second] = [await remote.sidecar.create(), await remote.sidecar.create()];
   await remote.run(first, 'x = 1');

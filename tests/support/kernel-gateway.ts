@@ -24,6 +24,8 @@ export interface KernelGatewayOptions {
   python: string;
   token: string;
   port?: number;
+  /** It refuses to list its kernels, as it does by default. */
+  hidesKernels?: boolean;
   /** Further arguments of the gateway. */
   args?: readonly string[];
   /** PEM: it serves https with this certificate. */
@@ -34,7 +36,7 @@ export interface KernelGatewayOptions {
 export async function startKernelGateway(options: KernelGatewayOptions): Promise<KernelGateway> {
   const folder = await createTemporaryFolder('kernel-gateway');
   const port = options.port ?? await freePort();
-  const args = ['-m', 'kernel_gateway', '--KernelGatewayApp.ip=127.0.0.1', `--KernelGatewayApp.port=${port}`, '--KernelGatewayApp.port_retries=0', '--JupyterWebsocketPersonality.list_kernels=True', ...(options.args ?? [])];
+  const args = ['-m', 'kernel_gateway', '--KernelGatewayApp.ip=127.0.0.1', `--KernelGatewayApp.port=${port}`, '--KernelGatewayApp.port_retries=0', `--JupyterWebsocketPersonality.list_kernels=${options.hidesKernels === true ? 'False' : 'True'}`, ...(options.args ?? [])];
   if (options.tls !== undefined) args.push(...await writeTls(folder, options.tls));
   const child = spawn(options.python, args, {
     cwd: folder.path, stdio: ['ignore', 'ignore', 'pipe'],
