@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Clock } from '../../src/config/index.ts';
 import type { CellAnswer } from '../../src/contracts/index.ts';
 import { openNotebookBench } from '../support/notebook-bench.ts';
 import type { BenchOptions, NotebookBench } from '../support/notebook-bench.ts';
@@ -11,11 +12,12 @@ const TIMES = { callMs: 2_000, askMs: 20, firstPauseMs: 20, longestPauseMs: 40, 
 
 type Gateway = NonNullable<BenchOptions['gateway']>;
 
-async function openRemote(script: GatewayScript, change: { times?: BenchOptions['gatewayTimes']; settings?: Partial<Gateway> } = {}): Promise<AsyncDisposable & { gateway: ScriptedGateway; bench: NotebookBench; run(code: string): Promise<CellAnswer> }> {
+async function openRemote(script: GatewayScript, change: { times?: BenchOptions['gatewayTimes']; settings?: Partial<Gateway>; clock?: Clock } = {}): Promise<AsyncDisposable & { gateway: ScriptedGateway; bench: NotebookBench; run(code: string): Promise<CellAnswer> }> {
   const gateway = await openScriptedGateway(script);
   const bench = await openNotebookBench({
     gateway: { url: gateway.url, token: TOKEN, authScheme: 'token', environment: {}, files: { mode: 'none' }, ...change.settings },
     times: { pingMs: 20, settleMs: 40, ladderStepMs: 500 }, gatewayTimes: { ...TIMES, ...change.times },
+    ...(change.clock === undefined ? {} : { clock: change.clock }),
   });
   bench.session('s');
   return {
@@ -25,6 +27,12 @@ async function openRemote(script: GatewayScript, change: { times?: BenchOptions[
       await gateway[Symbol.asyncDispose]();
     },
   };
+}
+
+/** A clock that stands still unless it is told to go on: silence is counted in questions, not in the machine's time. */
+function createHandClock(): Clock & { pass(ms: number): void } {
+  let passed = 0;
+  return { now: () => new Date(), monotonicMs: () => passed, pass: (ms) => { passed += ms; } };
 }
 
 const gatewayOf = (bench: NotebookBench) => bench.notebooks.status('s').gateway!;
@@ -150,6 +158,7 @@ describe('a cell behind a gateway', () => {
   it('that lost its connection goes on while the kernel answers, however long it is silent', async () => {
     let open: Talk | null = null;
     let asked = 0;
+    const clock = createHandClock();
     await using remote = await openRemote({
       execute: (talk) => {
         open = talk;
@@ -157,8 +166,9 @@ describe('a cell behind a gateway', () => {
         talk.stream('before ');
         setImmediate(() => talk.cut());
       },
-      // Asked once per ping after the cut: thirty pings are longer than the silence that would end a dead one.
+      // Asked again and again after the cut: thirty answers take ten times the silence that would end a dead one.
       control: (answer) => {
+        clock.pass(100);
         answer();
         asked += 1;
         if (asked !== 30) return;
@@ -168,7 +178,7 @@ describe('a cell behind a gateway', () => {
           remote.gateway.sayTo(parent, channel, type, content);
         }
       },
-    });
+    }, { clock });
 
     expect(await remote.run('1')).toMatchObject({ success: true, stdout: 'before after', state_lost: false });
   });
@@ -176,11 +186,16 @@ describe('a cell behind a gateway', () => {
   it.each([
     ['nothing more comes', 'busy', () => undefined], ['its reply was lost', 'idle', (answer: () => void) => answer()],
   ] as const)('that lost its connection is lost after the silence when %s', async (_title, state, control) => {
-    await using remote = await openRemote({ control, execute: (talk) => {
+    const clock = createHandClock();
+    const hear = (answer: () => void): void => {
+      clock.pass(100);
+      control(answer);
+    };
+    await using remote = await openRemote({ control: hear, execute: (talk) => {
       if (talk.code !== 'cut') return talk.finish();
       remote.gateway.kernels.set(talk.kernelId, state);
       setImmediate(() => talk.cut());
-    } });
+    } }, { clock });
     await remote.run('x = 1');
 
     expect(await remote.run('cut')).toMatchObject({ ...LOST, detail: 'silent' });
