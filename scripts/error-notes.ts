@@ -56,7 +56,7 @@ export const ERROR_NOTES: Record<ErrorCode, { cause: string; handledBy: string }
   STORAGE_FAILED: { cause: 'the store or a folder refuses to be written', handledBy: 'learner: check the data folder' },
   STORAGE_FULL: { cause: 'no space left', handledBy: 'learner: free space' },
   SHUTTING_DOWN: { cause: 'a stop has begun', handledBy: 'client: connect again after the restart' },
-  EXECUTION_UNAVAILABLE: { cause: 'no usable Python runtime', handledBy: 'operator: `sidecar doctor`' },
+  EXECUTION_UNAVAILABLE: { cause: 'no usable Python runtime, or the kernel gateway gives no kernel (see `docs/notebooks.md`)', handledBy: 'operator: `sidecar doctor`' },
   LANE_REFUSED: { cause: 'the lane\'s minimum guards are missing', handledBy: 'operator: `GET /api/capabilities` says which' },
   TURN_DEADLINE: { cause: 'no commit within 180 s', handledBy: 'learner: send again' },
   LLM_TRANSPORT: { cause: 'connection refused, reset, or a server error after all retries', handledBy: 'learner: check the network, send again' },

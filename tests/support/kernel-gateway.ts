@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { freePort } from './free-port.ts';
 import { keepProcess } from './kept-processes.ts';
 import { within } from './provider/bounded.ts';
 import { createTemporaryFolder } from './temporary-folder.ts';
+import type { TemporaryFolder } from './temporary-folder.ts';
 
 const READY_MS = 110_000;
 
@@ -18,11 +20,24 @@ export interface KernelGateway extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
+export interface KernelGatewayOptions {
+  python: string;
+  token: string;
+  port?: number;
+  /** It refuses to list its kernels, as it does by default. */
+  hidesKernels?: boolean;
+  /** Further arguments of the gateway. */
+  args?: readonly string[];
+  /** PEM: it serves https with this certificate. */
+  tls?: { certificate: string; key: string; authority: string };
+}
+
 /** Starts `jupyter_kernel_gateway` and waits until it says that it is there. */
-export async function startKernelGateway(options: { python: string; token: string; port?: number }): Promise<KernelGateway> {
+export async function startKernelGateway(options: KernelGatewayOptions): Promise<KernelGateway> {
   const folder = await createTemporaryFolder('kernel-gateway');
   const port = options.port ?? await freePort();
-  const args = ['-m', 'kernel_gateway', '--KernelGatewayApp.ip=127.0.0.1', `--KernelGatewayApp.port=${port}`, '--KernelGatewayApp.port_retries=0', '--JupyterWebsocketPersonality.list_kernels=True'];
+  const args = ['-m', 'kernel_gateway', '--KernelGatewayApp.ip=127.0.0.1', `--KernelGatewayApp.port=${port}`, '--KernelGatewayApp.port_retries=0', `--JupyterWebsocketPersonality.list_kernels=${options.hidesKernels === true ? 'False' : 'True'}`, ...(options.args ?? [])];
+  if (options.tls !== undefined) args.push(...await writeTls(folder, options.tls));
   const child = spawn(options.python, args, {
     cwd: folder.path, stdio: ['ignore', 'ignore', 'pipe'],
     env: { PATH: process.env['PATH'] ?? '', HOME: folder.path, JUPYTER_RUNTIME_DIR: folder.join('runtime'), KG_AUTH_TOKEN: options.token },
@@ -45,7 +60,7 @@ export async function startKernelGateway(options: { python: string; token: strin
     await kill();
     throw error;
   });
-  const url = `http://127.0.0.1:${port}`;
+  const url = `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
   return {
     url, port, kill,
     call: async (method, path) => {
@@ -58,4 +73,10 @@ export async function startKernelGateway(options: { python: string; token: strin
       await folder[Symbol.asyncDispose]();
     },
   };
+}
+
+async function writeTls(folder: TemporaryFolder, { certificate, key }: { certificate: string; key: string }): Promise<string[]> {
+  await writeFile(folder.join('server.pem'), certificate);
+  await writeFile(folder.join('server.key'), key);
+  return [`--KernelGatewayApp.certfile=${folder.join('server.pem')}`, `--KernelGatewayApp.keyfile=${folder.join('server.key')}`];
 }

@@ -26,17 +26,17 @@ export interface GatewayClient {
   socketOf(id: string, session: string): { url: string; headers: Record<string, string> };
 }
 
-/** `onOutcome` hears after every call what is wrong, or null. */
-export function createGatewayClient(settings: GatewaySettings, { callMs, onOutcome }: { callMs: number; onOutcome?(problem: GatewayError | null): void }): GatewayClient {
+/** `onOutcome` hears after every call what is wrong, or null; `isStart` = it asked for a kernel, or for what a start needs. */
+export function createGatewayClient(settings: GatewaySettings, { callMs, onOutcome }: { callMs: number; onOutcome?(problem: GatewayError | null, isStart: boolean): void }): GatewayClient {
   const headers: Record<string, string> = settings.token === null ? {} : { authorization: `${settings.authScheme} ${settings.token}` };
   const call = async (method: string, path: string, options: CallOptions = {}): Promise<string> => {
     try {
       const text = await exchange({ url: `${settings.url}${path}`, method, headers, callMs }, options);
-      onOutcome?.(null);
+      onOutcome?.(null, !path.startsWith(KERNEL));
       return text;
     } catch (error) {
       // Not to know a kernel is an answer; a caller that has left learns nothing about the gateway.
-      if (error instanceof GatewayError) onOutcome?.(error.status === 404 && path.startsWith(KERNEL) ? null : error);
+      if (error instanceof GatewayError) onOutcome?.(error.status === 404 && path.startsWith(KERNEL) ? null : error, !path.startsWith(KERNEL));
       throw error;
     }
   };

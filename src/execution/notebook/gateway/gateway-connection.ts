@@ -8,6 +8,7 @@ import type { DroppedOutput, KernelConnection, KernelGoneFacts, KernelInfo } fro
 import { Listeners } from '../connection/listeners.ts';
 import type { MessageMaker } from '../connection/new-message.ts';
 import { KernelStartFailure } from '../connection/pipe-connection.ts';
+import { V1_PROTOCOL } from '../connection/wire-v1.ts';
 import type { GatewayClient, RemoteState } from './gateway-client.ts';
 import type { GatewayError } from './gateway-error.ts';
 import { GatewaySocket, MESSAGE_BYTES } from './gateway-socket.ts';
@@ -55,6 +56,7 @@ export class GatewayConnection implements KernelConnection {
   #isGone = false;
   #lostAtMs: number | null = null;
   #attempt = 0;
+  #framings: readonly string[] = [V1_PROTOCOL];
   #tooLong = 0;
   #lookedAtMs: number;
 
@@ -128,7 +130,7 @@ export class GatewayConnection implements KernelConnection {
   async isThere(): Promise<boolean> {
     const { clock, times } = this.#options;
     const isFresh = this.#socket?.isOpen === true && clock.monotonicMs() - this.#cell.heardAtMs < times.lookMs;
-    if (!isFresh) await Promise.race([this.#look(), pause(times.lookMs, undefined, { ref: false })]);
+    if (!isFresh) await Promise.race([this.#look(), pause(times.confirmMs, undefined, { ref: false })]);
     return !this.#isGone;
   }
 
@@ -162,7 +164,7 @@ export class GatewayConnection implements KernelConnection {
   }
 
   #open(): void {
-    const socket: GatewaySocket = new GatewaySocket(this.#options.client.socketOf(this.id, this.#options.session), {
+    const socket: GatewaySocket = new GatewaySocket({ ...this.#options.client.socketOf(this.id, this.#options.session), framings: this.#framings }, {
       opened: () => {
         if (this.#isGone) return socket.close();
         this.#options.onConnected();
@@ -200,6 +202,10 @@ export class GatewayConnection implements KernelConnection {
 
   async #reopen({ error, fault }: SocketEnd): Promise<void> {
     const { clock, random, times } = this.#options;
+    if (fault === 'framing' && this.#framings.length > 0) {
+      this.#framings = [];
+      return this.#open();
+    }
     if (error !== null) this.#errors.tell(error);
     this.#cell.exposed();
     if (fault === 'too_long') this.#dropLong();

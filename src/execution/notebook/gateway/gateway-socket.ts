@@ -11,8 +11,13 @@ import { errorOfConnection, errorOfStatus } from './gateway-error.ts';
 export const MESSAGE_BYTES = 64 * 1024 * 1024;
 const HANDSHAKE_MS = 30_000;
 
-/** Why a socket is closed: refused or not reachable, a message over the bound, or something that is no Jupyter message. */
-export interface SocketEnd { error: GatewayError | null; fault: 'none' | 'too_long' | 'protocol' }
+/** `ws` gives up on a server that takes none of the framings offered, as gateways do that know the default one only. */
+const NO_FRAMING = 'Server sent no subprotocol';
+
+/** Why a socket is closed: refused or not reachable, a message over the bound, no Jupyter message, or the offered framing not taken. */
+export interface SocketEnd { error: GatewayError | null; fault: 'none' | 'too_long' | 'protocol' | 'framing' }
+
+export interface SocketAddress { url: string; headers: Record<string, string>; framings: readonly string[] }
 
 export interface SocketListener {
   opened(): void;
@@ -25,8 +30,8 @@ export interface SocketListener {
 export class GatewaySocket {
   readonly #socket: WebSocket;
 
-  constructor({ url, headers }: { url: string; headers: Record<string, string> }, listener: SocketListener) {
-    const socket = new WebSocket(url, [V1_PROTOCOL], { headers, maxPayload: MESSAGE_BYTES, perMessageDeflate: false, followRedirects: false, handshakeTimeout: HANDSHAKE_MS });
+  constructor({ url, headers, framings }: SocketAddress, listener: SocketListener) {
+    const socket = new WebSocket(url, [...framings], { headers, maxPayload: MESSAGE_BYTES, perMessageDeflate: false, followRedirects: false, handshakeTimeout: HANDSHAKE_MS });
     const end: SocketEnd = { error: null, fault: 'none' };
     this.#socket = socket;
     socket.on('open', () => listener.opened());
@@ -44,6 +49,7 @@ export class GatewaySocket {
     socket.on('error', (error) => { // `close` follows.
       const { code } = error as { code?: unknown }; // proof: read as unknown
       if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') end.fault = 'too_long';
+      else if (error.message === NO_FRAMING) end.fault = 'framing';
       else if (typeof code === 'string' && code.startsWith('WS_ERR_')) end.fault = 'protocol';
       if (end.fault !== 'none') socket.terminate(); // The other end may never take the close.
       else end.error ??= errorOfConnection(error);

@@ -42,7 +42,7 @@ export class Gateway {
     this.#times = { ...GATEWAY_TIMES, ...gatewayTimes };
     const limits = launchLimits(settings.environment);
     this.#limits = gatewayTimes?.readyMs === undefined ? limits : { ...limits, readyMs: gatewayTimes.readyMs };
-    this.#client = createGatewayClient(settings, { callMs: this.#times.callMs, onOutcome: (problem) => this.#note(problem) });
+    this.#client = createGatewayClient(settings, { callMs: this.#times.callMs, onOutcome: (problem, isStart) => this.#noteCall(problem, isStart) });
     this.kernels = new RemoteKernels({
       url: settings.url, client: this.#client, facts: deps.store.facts, clock: deps.clock, log: deps.log, times: this.#times, readyMs: this.#limits.readyMs,
     });
@@ -93,8 +93,8 @@ export class Gateway {
       steps.ready_ms = now();
       return connection;
     } catch (error) {
-      if (error instanceof GatewayError) this.#note(error);
       await connection.kill('worker_lost', 'the remote kernel did not get ready');
+      if (error instanceof GatewayError) this.#note(error);
       throw error;
     }
   }
@@ -117,6 +117,11 @@ export class Gateway {
     return error;
   }
 
+  /** A call that works says nothing about a start that is refused: only a start that works does. */
+  #noteCall(problem: GatewayError | null, isStart: boolean): void {
+    if (problem !== null || isStart || this.#problem === null || PASSING.has(this.#problem.problem)) this.#note(problem);
+  }
+
   #note(problem: GatewayError | null): void {
     const { log } = this.#deps;
     if (problem !== null && problem.problem !== this.#problem?.problem) log.warn({ problem: problem.problem, detail: problem.message }, 'the kernel gateway has a problem');
@@ -125,6 +130,8 @@ export class Gateway {
     this.#isKnown = true;
   }
 }
+
+const PASSING = new Set<GatewayProblem>(['unreachable', 'untrusted', 'failing', 'slow']);
 
 interface Progress { steps: GatewayStart; now(): number }
 

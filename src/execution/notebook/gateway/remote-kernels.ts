@@ -9,6 +9,8 @@ import type { RemoteKernel } from './remote-ledger.ts';
 
 /** Attempts to end one kernel; with the longest pauses more than ten minutes. What is left then is ended at the next start. */
 const ATTEMPTS = 30;
+/** A start that was given up may still make a kernel for so long after its limit. */
+const LATE_MS = 120_000;
 
 export interface RemoteKernelsOptions {
   url: string;
@@ -17,7 +19,7 @@ export interface RemoteKernelsOptions {
   clock: Clock;
   log: Log;
   times: GatewayTimes;
-  /** A start that was given up may still make a kernel within this time. */
+  /** Limit of a start. */
   readyMs: number;
 }
 
@@ -104,7 +106,7 @@ export class RemoteKernels {
     try {
       const answer = await client.end(id);
       const row = this.#ledger.of(url).find((each) => each.id === id);
-      if (answer === 'unknown' && row?.isMade === false && clock.now().getTime() - row.askedAtMs < readyMs) return false;
+      if (answer === 'unknown' && row?.isMade === false && clock.now().getTime() - row.askedAtMs < readyMs + LATE_MS) return false;
       this.forget(id);
       return true;
     } catch (error) {
