@@ -31,19 +31,32 @@ export function wantedOf(spec: WorkerSpec, kind: WorkerKind, count: number): Rec
 }
 
 export function idleOf(group: Group, kind: WorkerKind): number {
-  return group.idle.filter((idle) => idle.kind === kind).length;
+  return group.idle.reduce((count, idle) => count + Number(idle.kind === kind), 0);
 }
 
-/** What is missing, most urgent first: the group that was used last, and in it the worker that is made quickly. */
+/**
+ * The most urgent gap of each kind, the group that was used last first, and in it the worker that is made quickly. Where one of these
+ * does not fit, no other of its kind does: they are of one size, and less may be ended for those of older groups.
+ */
 export function gapsOf(groups: Iterable<Group>, now: number): Gap[] {
-  return [...groups].filter((group) => group.pausedUntil <= now).sort((left, right) => right.usedAt - left.usedAt)
-    .flatMap((group) => (['bare', 'loaded'] as const).filter((kind) => idleOf(group, kind) < group.wanted[kind]).map((kind) => ({ group, kind })));
+  const first: Partial<Record<WorkerKind, Gap>> = {};
+  for (const group of groups) {
+    if (group.pausedUntil > now) continue;
+    for (const kind of ['bare', 'loaded'] as const) {
+      const known = first[kind];
+      if (idleOf(group, kind) < group.wanted[kind] && (known === undefined || group.usedAt > known.group.usedAt)) first[kind] = { group, kind };
+    }
+  }
+  return [first.bare, first.loaded].filter((gap) => gap !== undefined).sort((left, right) => right.group.usedAt - left.group.usedAt);
 }
 
 /** Takes the first idle worker out of the group that was used longest ago, but not later than `than`; that group will not ask for it again. */
 export function takeOldest(groups: Iterable<Group>, than: Group): Idle | null {
-  const oldest = [...groups].filter((group) => group !== than && group.idle.length > 0 && group.usedAt <= than.usedAt)
-    .sort((left, right) => left.usedAt - right.usedAt)[0];
+  let oldest: Group | undefined;
+  for (const group of groups) {
+    const mayLose = group !== than && group.idle.length > 0 && group.usedAt <= than.usedAt;
+    if (mayLose && (oldest === undefined || group.usedAt < oldest.usedAt)) oldest = group;
+  }
   const idle = oldest?.idle.shift();
   if (oldest === undefined || idle === undefined) return null;
   oldest.wanted = { bare: idleOf(oldest, 'bare'), loaded: idleOf(oldest, 'loaded') };
@@ -52,5 +65,7 @@ export function takeOldest(groups: Iterable<Group>, than: Group): Idle | null {
 
 /** Memory that all idle workers count. */
 export function heldMb(groups: Iterable<Group>): number {
-  return [...groups].flatMap((group) => group.idle).reduce((sum, { kind }) => sum + WORKER_MB[kind], 0);
+  let sum = 0;
+  for (const { idle } of groups) for (const { kind } of idle) sum += WORKER_MB[kind];
+  return sum;
 }

@@ -45,7 +45,7 @@ export async function runProgram(tools: RunTools, worker: ReadyWorker, { job, ho
     hooks.onStep('gone');
     // The tree is gone, so the pipes end; the word that decides must not be missed because this process was slow to read it.
     if (!meter.isAcknowledged) await bounded(meter.ended, GONE_MS);
-    const isOwnEnd = stop.reason() === null && exit.limit === null && !exit.killed;
+    const isOwnEnd = stop.reason() === null && exit.limit === null;
     if (isOwnEnd && (!meter.isAcknowledged || wasBrokerLost(exit, child.backend))) {
       return { ...describeNoStart('worker_lost', { detail: '', language: hooks.language }), durationMs, hasBegun: !meter.isSilent };
     }
