@@ -4,18 +4,25 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { ExpertCallResult } from '../../src/execution/expert-runner/index.ts';
 import { openExecutionBench } from '../support/execution-bench.ts';
 import type { ExecutionBench } from '../support/execution-bench.ts';
+import { watchLoop } from '../support/loop-watch.ts';
 
 let bench: ExecutionBench;
+let loop: ReturnType<typeof watchLoop>;
 let count = 0;
 const rssBefore = { bytes: 0 };
 
 beforeAll(async () => {
   bench = await openExecutionBench();
+  loop = watchLoop();
   await bench.session('s1');
 });
-afterAll(async () => { await bench[Symbol.asyncDispose](); });
+afterAll(async () => {
+  loop[Symbol.dispose]();
+  await bench[Symbol.asyncDispose]();
+});
 afterEach(async () => {
   expect(await bench.remains()).toEqual([]);
+  expect(loop.worstMs()).toBeLessThan(250);
 });
 
 /** One call in a consultation of its own, after which the next consultation must work and the input be as it was. */
