@@ -48,18 +48,16 @@ beforeAll(async () => {
 afterAll(async () => { await sidecar[Symbol.asyncDispose](); });
 
 it('tells the reason of every failure of a program, and answers its health all the while', async () => {
-  const loopBefore = (await sidecar.call('GET', '/api/diagnostics')).body.event_loop_delay_ms as number;
   const answers = [];
   for (const [title, code, , request = {}] of FAILURES) answers.push([title, (await sidecar.call('POST', `${url}/code/run`, { code, ...request })).body]);
   const health = await stopPolling();
   const { event_loop_delay_ms: loopMs } = (await sidecar.call('GET', '/api/diagnostics')).body;
-  console.info(`health: ${health.asked} asked, slowest ${health.slowestMs} ms; event loop of the service held ${loopMs} ms at most (${loopBefore} before)`);
 
   expect(answers).toEqual(FAILURES.map(([title, , expected]) => [title, expect.objectContaining(expected)]));
   // The bound of the health route is 100 ms and the benchmark reports it. Here others take the processors too, so the bound is one of hanging.
   expect(health.failed).toBe(0);
   expect(health.asked).toBeGreaterThan(20);
-  expect(loopMs).toBeLessThan(2_000);
+  expect(loopMs, `slowest answer ${health.slowestMs} ms of ${health.asked}`).toBeLessThan(2_000);
 }, 300_000);
 
 it.each(['../x.py', 'a/../../x.py', '/etc/x.py', 'C:/x.py', 'a.py\0', '.sidecar/x.py'])('refuses to run the path %j (E64, S77)', async (path) => {

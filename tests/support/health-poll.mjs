@@ -3,7 +3,7 @@ const [, , url] = process.argv;
 const facts = { asked: 0, failed: 0, slowestMs: 0 };
 let isOver = false;
 process.stdin.on('end', () => { isOver = true; }).resume();
-console.log('polling');
+process.stdout.write('polling\n');
 while (!isOver) {
   const from = performance.now();
   const isFine = await fetch(url).then((response) => response.ok, () => false);
@@ -12,4 +12,4 @@ while (!isOver) {
   facts.slowestMs = Math.max(facts.slowestMs, Math.round(performance.now() - from));
   await new Promise((resolve) => setTimeout(resolve, 20));
 }
-console.log(JSON.stringify(facts));
+process.stdout.write(`${JSON.stringify(facts)}\n`);
