@@ -126,7 +126,7 @@ describe('the routes', () => {
 
 describe('an unknown session', () => {
   it.each(['nobody', '..', '%2e%2e', '%2e%2e%2fx', '%252e%252e', '..%5cx', '_x', 'CON', 'x'.repeat(65), 'x'.repeat(5_000), '%00', '%F0%9F%98%80', 'a%2Fb'])(
-    'is 404 on every route, and told in the stream: %.40s', async (id) => {
+    'is 404 on every route, and told in the stream: %.40s (S28)', async (id) => {
       const before = await server.folders();
       for (const route of ROUTES.filter(isSession)) {
         const answer = await ask(route, id);
@@ -179,7 +179,7 @@ describe('refusals', () => {
   const MARK = 'zq-value-that-must-not-come-back';
   const wrongValues = [7, true, [MARK], { [MARK]: MARK }, MARK, `${MARK}/../x`, null];
 
-  it('name the field and the rule, and never echo a value, whatever a field holds', async () => {
+  it('name the field and the rule, and never echo a value, whatever a field holds (S26)', async () => {
     for (const route of ROUTES.filter(({ body }) => body !== undefined)) {
       const { target, change } = wellFormed(route);
       // Code and path together are refused, so that no value here starts a program.

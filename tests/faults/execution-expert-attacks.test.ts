@@ -4,18 +4,25 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { ExpertCallResult } from '../../src/execution/expert-runner/index.ts';
 import { openExecutionBench } from '../support/execution-bench.ts';
 import type { ExecutionBench } from '../support/execution-bench.ts';
+import { watchLoop } from '../support/loop-watch.ts';
 
 let bench: ExecutionBench;
+let loop: ReturnType<typeof watchLoop>;
 let count = 0;
 const rssBefore = { bytes: 0 };
 
 beforeAll(async () => {
   bench = await openExecutionBench();
+  loop = watchLoop();
   await bench.session('s1');
 });
-afterAll(async () => { await bench[Symbol.asyncDispose](); });
+afterAll(async () => {
+  loop[Symbol.dispose]();
+  await bench[Symbol.asyncDispose]();
+});
 afterEach(async () => {
   expect(await bench.remains()).toEqual([]);
+  expect(loop.worstMs()).toBeLessThan(250);
 });
 
 /** One call in a consultation of its own, after which the next consultation must work and the input be as it was. */
@@ -80,6 +87,18 @@ it.each<[title: string, code: string, expected: Record<string, unknown>, more?: 
   ['replaces its stdout (E32)', 'import sys, io; print("a"); sys.stdout = io.StringIO(); print("b")', { ok: true, stdout: 'a\n' }],
   ['closes descriptors 1 and 2 (E32)', 'import os; print("a"); os.close(1); os.close(2); 1/0', { reason: 'error', stdout: 'a\n', error: { type: 'ZeroDivisionError', message: 'division by zero', line: 1 } }],
   ['unpacks a bomb (E65, S78)', 'import zlib\nb = zlib.compress(b"\\0" * 50_000_000)\nx = [zlib.decompress(b) for _ in range(100)]', { ok: false, reason: 'memory_limit' }],
+  ['reads a workbook that is a bomb (E65, S78)', `
+import openpyxl, zipfile
+openpyxl.Workbook().save('out/a.xlsx')
+with zipfile.ZipFile('out/a.xlsx') as old, zipfile.ZipFile('out/b.xlsx', 'w', zipfile.ZIP_DEFLATED, compresslevel=1) as new:
+    for name in old.namelist():
+        with new.open(name, 'w') as part:
+            if not name.endswith('sheet1.xml'): part.write(old.read(name)); continue
+            part.write(b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>')
+            for _ in range(900): part.write(b'x' * 1_000_000)
+            part.write(b'</t></is></c></row></sheetData></worksheet>')
+import pandas
+print(len(pandas.read_excel('out/b.xlsx', header=None).iloc[0, 0]))`, { ok: false, reason: expect.stringMatching(/^(memory|cpu)_limit$/) }, { timeoutMs: 20_000 }],
   ['loads an array of objects (E65, S78)', 'import numpy\nnumpy.save("out/x.npy", numpy.array([{}], dtype=object), allow_pickle=True)\nnumpy.load("out/x.npy")', { ok: false, reason: 'error', error: expect.objectContaining({ type: 'ValueError' }) }],
   ['uses multiprocessing by fork (E67)', 'import multiprocessing\nmultiprocessing.get_context("fork").Pool(2)', FORKED],
   ['uses multiprocessing by spawn (E67)', 'import multiprocessing\nif __name__ == "__main__": multiprocessing.get_context("spawn").Process(target=print).start()', FORKED],

@@ -36,7 +36,7 @@ async function call(code: string, more: { timeoutMs?: number; signal?: AbortSign
   });
 }
 
-it('runs below its minimum for nobody: where a guard is missing no process starts', async () => {
+it('runs below its minimum for nobody: where a guard is missing no process starts (E61, S81)', async () => {
   const report = structuredClone(bench.report);
   Object.assign(report.lanes.expert, { available: false, reason: 'missing: network' });
   let spawned = 0;
@@ -105,7 +105,7 @@ it.each<[title: string, code: string, expected: Record<string, unknown>]>([
   expect(await readFile(join(own.folder, 'inputs', 'a.txt'), 'utf8')).toBe('hello');
 });
 
-it('stops at its time and on request, with the tree', async () => {
+it('stops at its time and on request, with the tree (E14, E58)', async () => {
   if (isRefused) return expectRefusal();
   const late = await call('while True: pass', { timeoutMs: 1_000 });
   const abort = new AbortController();
@@ -117,7 +117,7 @@ it('stops at its time and on request, with the tree', async () => {
   expect(await cancelled).toMatchObject({ reason: 'cancelled', exitCode: -2 });
 });
 
-it('keeps regular files of out/ only, with their hashes (E36)', async () => {
+it('keeps regular files of out/ only, with their hashes (E36, E39)', async () => {
   if (isRefused) return expectRefusal();
   await using own = await bench.experts.openWorkspace({ sessionId: 's1', consultationId: 'consult_0003', inputs: [] });
   await call('import os\nopen("out/ok.csv", "w").write("a")\nos.symlink("/etc/passwd", "out/link.csv")\nos.symlink("/etc", "out/folder")\nos.mkfifo("out/pipe")', { workspace: own });

@@ -27,7 +27,7 @@ const growth = async (work: () => Promise<unknown>): Promise<number> => {
   return (process.memoryUsage.rss() - before) / MIB;
 };
 
-describe('media types', () => {
+describe('media types (S16, S19)', () => {
   it.each([
     'text/plain', 'text/plain;charset=utf-8', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'text/json', 'application/json-patch+json',
     'application/jsonx', ' ', 'application/xml',
@@ -52,7 +52,7 @@ describe('media types', () => {
   });
 });
 
-describe('JSON', () => {
+describe('JSON (S18)', () => {
   it.each([
     ['__proto__', '{"__proto__":{"polluted":1}}'], ['a deep __proto__', '{"desktop_context":{"bundle_paths":{"__proto__":{"polluted":1}}}}'],
     ['constructor.prototype', '{"constructor":{"prototype":{"polluted":1}}}'], ['an escaped __proto__', String.raw`{"\u005f_proto__":{"polluted":1}}`],
@@ -93,7 +93,7 @@ describe('JSON', () => {
   });
 });
 
-describe('size', () => {
+describe('size (S19)', () => {
   const chunked = async (target: string, bytes: number, type = 'application/json'): Promise<RawAnswer> => {
     const piece = Buffer.alloc(64 * 1024, 0x20);
     const pieces = Array.from({ length: Math.ceil(bytes / piece.length) }, () => [Buffer.from('10000\r\n'), piece, Buffer.from('\r\n')]).flat();
@@ -133,7 +133,7 @@ describe('size', () => {
   });
 });
 
-describe('broken requests', () => {
+describe('broken requests (S20)', () => {
   const head = (lines: readonly string[], method = 'POST'): string =>
     `${method} /api/session/new HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Type: application/json\r\n${lines.join('\r\n')}\r\n\r\n{}`;
 
@@ -189,7 +189,7 @@ describe('broken requests', () => {
   });
 });
 
-describe('names with control characters', () => {
+describe('names with control characters (S24)', () => {
   it.each(['a\r\nx-injected: 1', 'a\0b', 'a\nb', '\u202ecod.py', '\ud800.py'])('are refused in paths and change no header: %j', async (name) => {
     const encoded = name.isWellFormed() ? encodeURIComponent(name) : '%ED%A0%80.py';
     const answers = [
@@ -218,7 +218,7 @@ describe('names with control characters', () => {
   });
 });
 
-describe('multipart', () => {
+describe('multipart (S40, S41, S42)', () => {
   const BOUNDARY = 'xxBOUNDARYxx';
   const type = { 'content-type': `multipart/form-data; boundary=${BOUNDARY}` };
   const part = (name: string, content: string | Buffer, field = 'files'): Buffer => Buffer.concat([

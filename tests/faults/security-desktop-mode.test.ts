@@ -44,17 +44,17 @@ const ANSWERED = {
 const allOf = (routes: typeof ROUTES, status: number) => Object.fromEntries(routes.map(({ method, path }) => [`${method} ${path}`, status]));
 
 describe('a page', () => {
-  it.each(ORIGINS)('from a browser with the desktop origin %s reaches nothing, with or without a token', async (origin) => {
+  it.each(ORIGINS)('from a browser with the desktop origin %s reaches nothing, with or without a token (S12)', async (origin) => {
     expect(await statuses(open, { origin, 'user-agent': BROWSER })).toEqual(allOf(open, 403));
     expect((await server.request('GET', '/api/sessions', { headers: { origin, 'user-agent': BROWSER } })).status).toBe(403);
     expect((await server.request('OPTIONS', '/api/sessions', { headers: { origin, 'user-agent': BROWSER } })).status).toBe(403);
   });
 
-  it.each(['cross-site', 'same-site', 'same-origin', 'none'])('without an origin but with Sec-Fetch-Site %s needs the token', async (site) => {
+  it.each(['cross-site', 'same-site', 'same-origin', 'none'])('without an origin but with Sec-Fetch-Site %s needs the token (S14)', async (site) => {
     expect(await statuses(open, { 'sec-fetch-site': site, 'user-agent': BROWSER })).toEqual(allOf(open, 401));
   });
 
-  it('cannot get the user agent granted that would make it the app', async () => {
+  it('cannot get the user agent granted that would make it the app (S11)', async () => {
     const answer = await server.request('OPTIONS', '/api/session/new', {
       authorization: '', headers: { origin: 'null', 'user-agent': ELECTRON, 'access-control-request-method': 'POST', 'access-control-request-headers': 'user-agent' },
     });
@@ -75,7 +75,7 @@ describe('the shipped app', () => {
     ['without an origin, as its renderer asks', { 'user-agent': ELECTRON, 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors' }],
     ['from its main process', { 'user-agent': 'node' }],
     ['from a program without a user agent', {}],
-  ])('is answered on every open route and on no other: %s', async (_title, headers) => {
+  ])('is answered on every open route and on no other: %s (S13, S15)', async (_title, headers) => {
     expect(await statuses(open, headers)).toEqual(ANSWERED);
     expect(await statuses(closed, headers)).toEqual(allOf(closed, 401));
   });

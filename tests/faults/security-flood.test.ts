@@ -31,7 +31,7 @@ const health = async (): Promise<{ status: number; ms: number }> => {
   return { status, ms: performance.now() - from };
 };
 
-describe('connections', () => {
+describe('connections (S21)', () => {
   it('are kept to 256: three hundred idle ones cost nobody an answer', async () => {
     const idle = await Promise.all(Array.from({ length: 300 }, openIdle));
     await using stream = await server.events(await server.create());
@@ -62,7 +62,7 @@ describe('connections', () => {
   });
 });
 
-describe('subscribers', () => {
+describe('subscribers (S23)', () => {
   it('are eight a session: the ninth is told to come back, and room is made when one leaves', async () => {
     const id = await server.create();
     const streams: SseStream[] = await Promise.all(Array.from({ length: 8 }, async () => await server.events(id)));
@@ -105,7 +105,7 @@ describe('subscribers', () => {
   });
 });
 
-describe('an event id', () => {
+describe('an event id (S22)', () => {
   let mine: string;
   let foreign: string;
   let foreignIds: string[];
@@ -140,7 +140,7 @@ describe('an event id', () => {
   });
 });
 
-it('admits thirty creations of a hundred in a burst, and leaves nothing half-made of the rest', async () => {
+it('admits thirty creations of a hundred in a burst, and leaves nothing half-made of the rest (S25)', async () => {
   await using fresh = await startComposed();
 
   const answers = await Promise.all(Array.from({ length: 100 }, async () =>

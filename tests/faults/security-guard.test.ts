@@ -23,7 +23,7 @@ const guarded = routes.filter(({ auth }) => auth !== 'none');
 const verdict = (answer: RawAnswer): string => `${answer.status} ${answer.json().code}`;
 const corsHeaders = (answer: RawAnswer): string[] => answer.headers.map(([name]) => name).filter((name) => name.startsWith('access-control-'));
 
-describe('Host', () => {
+describe('Host (S01, S02)', () => {
   it.each([
     ['a rebinding name', () => `evil.example:${server.port}`],
     ['a longer name that begins like ours', () => `localhost.evil.example:${server.port}`],
@@ -45,7 +45,7 @@ describe('Host', () => {
   it.each([
     ['no Host', { host: null }],
     ['two Hosts', { headers: { host: ['127.0.0.1:1', '127.0.0.1:1'] }, host: null }],
-  ])('refuses %s', async (_title, change) => {
+  ])('refuses %s (S03)', async (_title, change) => {
     const answer = await server.request('GET', '/health', change);
 
     expect(verdict(answer)).toBe('400 BAD_REQUEST');
@@ -54,13 +54,13 @@ describe('Host', () => {
 
   it.each([
     'http://127.0.0.1/health', '//127.0.0.1/health', '/health#/api/contract', '*', `/health?${'a'.repeat(8_200)}`,
-  ])('refuses the target %.40s', async (target) => {
+  ])('refuses the target %.40s (S03)', async (target) => {
     expect(verdict(await server.request('GET', target))).toBe('400 BAD_REQUEST');
   });
 });
 
 describe('Origin', () => {
-  it('refuses a foreign origin with a token on every route and preflight, without any CORS header', async () => {
+  it('refuses a foreign origin with a token on every route and preflight, without any CORS header (S04)', async () => {
     const answers = await Promise.all(routes.flatMap(({ method, target }) => [method, 'OPTIONS', 'HEAD'].map(async (used) => {
       const answer = await server.request(used, target, { headers: { origin: FOREIGN } });
       return { used, target, status: answer.status, cors: corsHeaders(answer), body: used === 'HEAD' ? '' : answer.json().code };
@@ -73,7 +73,7 @@ describe('Origin', () => {
   it.each([
     'null', 'file://', 'http://localhost:3000', 'http://127.0.0.1:1', 'http://localhost:3000.evil.example', `${ALLOWED}/`, ALLOWED.toUpperCase(),
     'https://editor.example:8080', 'http://editor.example', '', ' ', `${ALLOWED} ${FOREIGN}`, `${ALLOWED},${FOREIGN}`,
-  ])('refuses the origin %j in token mode, with and without a token', async (origin) => {
+  ])('refuses the origin %j in token mode, with and without a token (S05, S06)', async (origin) => {
     for (const authorization of ['', `Bearer ${TOKEN}`]) {
       for (const agent of ['Mozilla/5.0 Chrome/140', 'Mozilla/5.0 Electron/30.0.0']) {
         const answer = await server.request('GET', '/api/contract', { authorization, headers: { origin, 'user-agent': agent } });
@@ -119,7 +119,7 @@ describe('preflight', () => {
     authorization: '', headers: { origin: ALLOWED, 'access-control-request-method': 'POST', ...extra },
   });
 
-  it('grants the methods and headers of the contract, and nothing more', async () => {
+  it('grants the methods and headers of the contract, and nothing more (S11)', async () => {
     const answer = await ask({ 'access-control-request-headers': 'user-agent, cookie, x-http-method-override' });
 
     expect(answer.status).toBe(204);
@@ -150,7 +150,7 @@ describe('token', () => {
     ['none', ''], ['wrong', `Bearer ${'x'.repeat(TOKEN.length)}`], ['a prefix', `Bearer ${TOKEN.slice(0, -1)}`], ['a suffix', `Bearer ${TOKEN}x`],
     ['another scheme', `Basic ${Buffer.from(`a:${TOKEN}`).toString('base64')}`], ['no scheme', TOKEN], ['an empty one', 'Bearer '],
     ['another case', `Bearer ${TOKEN.toUpperCase()}`], ['the scheme of notebooks', `token ${TOKEN}`],
-  ])('refuses every guarded route with %s', async (_title, authorization) => {
+  ])('refuses every guarded route with %s (S07)', async (_title, authorization) => {
     const answers = await Promise.all(guarded.map(async ({ method, target, head }) =>
       [head, verdict(await server.request(method, target, { authorization }))]));
 
@@ -166,7 +166,7 @@ describe('token', () => {
     for (const path of ['/', '/docs', '/assets/docs.css']) expect((await server.request('GET', path, { authorization: '' })).status).toBe(200);
   });
 
-  it('does not tell which paths exist: 401 first, 404 and 405 only with a token', async () => {
+  it('does not tell which paths exist: 401 first, 404 and 405 only with a token (S08)', async () => {
     expect(verdict(await server.request('GET', '/no/such/path', { authorization: '' }))).toBe('401 TOKEN_REQUIRED');
     expect(verdict(await server.request('PATCH', '/health', { authorization: '' }))).toBe('401 TOKEN_REQUIRED');
     expect(verdict(await server.request('GET', '/no/such/path'))).toBe('404 NOT_FOUND');
@@ -175,7 +175,7 @@ describe('token', () => {
 
   it.each([
     ['GET', `/api/sessions?token=${TOKEN}`], ['POST', `/jupyter/api/kernels?token=${TOKEN}`], ['GET', `/api/contract?token=${TOKEN}&a=/jupyter`],
-  ])('takes no token from the query: %s %.20s', async (method, target) => {
+  ])('takes no token from the query: %s %.20s (S09)', async (method, target) => {
     expect(verdict(await server.request(method, target, { authorization: '' }))).toBe('401 TOKEN_REQUIRED');
   });
 
@@ -190,14 +190,14 @@ describe('token', () => {
 it.each([
   ['x-forwarded-host', '127.0.0.1:1'], ['x-forwarded-for', '10.0.0.1'], ['x-original-url', '/health'], ['x-rewrite-url', '/health'],
   ['x-http-method-override', 'DELETE'], ['forwarded', 'host=evil.example'], ['cookie', `token=${TOKEN}`],
-])('ignores %s', async (name, value) => {
+])('ignores %s (S17)', async (name, value) => {
   const refused = await server.request('GET', '/api/sessions', { authorization: '', headers: { [name]: value } });
   const answered = await server.request('GET', '/api/sessions', { headers: { [name]: value } });
 
   expect([refused.status, answered.status, answered.header('set-cookie')]).toEqual([401, 200, undefined]);
 });
 
-describe('WebSocket upgrade', () => {
+describe('WebSocket upgrade (S10)', () => {
   const upgrade = async (lines: readonly string[], host = `127.0.0.1:${server.port}`) => await sendBytes(server.port, [[
     'GET /jupyter/api/kernels/x/channels HTTP/1.1', `Host: ${host}`, 'Connection: Upgrade', 'Upgrade: websocket',
     'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version: 13', ...lines, '', '',

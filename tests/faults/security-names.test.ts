@@ -37,7 +37,7 @@ const put = async (name: string, content = 'x', more: object = {}): Promise<RawA
 const listed = async (): Promise<string[]> => (await server.request('GET', `/api/session/${id}/workspace/files`)).json().files.map((file: { name: string }) => file.name);
 const workspace = (): string => join(server.sessionsDir, id, 'user_workspace');
 
-describe('session ids', () => {
+describe('session ids (S27, S29)', () => {
   it.each(['..', '../x', 'a/b', String.raw`C:\x`, '_x', '-x', 'x'.repeat(65), 'CON', 'com1', 'nul', 'a.b', 'a b', 'ü', '%2e%2e', 'a\0', '\n'])(
     'refuse %j at create and make nothing', async (sessionId) => {
       const before = await server.folders();
@@ -64,7 +64,7 @@ describe('session ids', () => {
 });
 
 it.each(['c/..', 'c/', 'a/b/c', String.raw`c\d`, 'c/x.', 'x'.repeat(300), '/c', '', '..', 'c//d', 'CON', 'c/nul', 'c\0d', '../ch'])(
-  'refuses the chapter id %.20j', async (chapterId) => {
+  'refuses the chapter id %.20j (S30)', async (chapterId) => {
     const before = await server.folders();
 
     const answer = await create({ chapter_id: chapterId });
@@ -79,7 +79,7 @@ describe('file names', () => {
     '../x.py', 'a/../../x.py', '/etc/x.py', 'C:/x.py', '//h/s/x.py', String.raw`..\secret.py`, 'a/./b.py', 'a//b.py', 'con.py', 'NUL.txt', 'a/COM1.csv', 'LPT¹.txt',
     'CONIN$.txt', 'a.py.', 'a.py ', 'a.py::$DATA', 'a:b.py', 'a*b.py', 'a?b.py', 'a"b.py', 'a<b.py', 'a|b.py', 'a\0.py', 'a\u0007.py', '\u202egpj.py', '\u2066a.py',
     `${'a'.repeat(118)}.py`, 'a/b/c/d/e/f/g/h/i.py', '.sidecar/x.py', '.sidecar', '..', '.', ' ', 'x/',
-  ])('refuse %j for reading, writing, moving and deleting, and touch nothing', async (name) => {
+  ])('refuse %j for reading, writing, moving and deleting, and touch nothing (S31, S33, S34)', async (name) => {
     const before = await listed();
 
     const answers = [
@@ -92,7 +92,7 @@ describe('file names', () => {
     expect(await listed()).toEqual(before);
   });
 
-  it.each(['..%5Csecret.py', '%2e%2e%2fx.py', '%252e%252e%252fx.py', '..%2f..%2fx.py', '%5c%5chost%5cshare', 'a%00.py'])('are decoded once and then judged: %s', async (encoded) => {
+  it.each(['..%5Csecret.py', '%2e%2e%2fx.py', '%252e%252e%252fx.py', '..%2f..%2fx.py', '%5c%5chost%5cshare', 'a%00.py'])('are decoded once and then judged: %s (S31)', async (encoded) => {
     const answer = await server.request('PUT', `/api/session/${id}/workspace/files/${encoded}`, { json: { content: 'x' } });
 
     expect(verdict(answer)).toBe(encoded.includes('%25') ? '200' : '400 INVALID_PATH');
@@ -100,7 +100,7 @@ describe('file names', () => {
     if (encoded.includes('%25')) await server.request('DELETE', `/api/session/${id}/workspace/files/${encoded}`);
   });
 
-  it.each(['x..py', 'a b.py', '数据/读取.py', 'emoji 😀.md', "it's (1).txt"])('take %j and give it back', async (name) => {
+  it.each(['x..py', 'a b.py', '数据/读取.py', 'emoji 😀.md', "it's (1).txt"])('take %j and give it back (S32)', async (name) => {
     expect((await put(name, `content of ${name}`)).json().name).toBe(name.normalize('NFC'));
     expect((await server.request('GET', fileAt(name))).json().content).toBe(`content of ${name}`);
     expect(await listed()).toContain(name.normalize('NFC'));
@@ -110,7 +110,7 @@ describe('file names', () => {
     expect(decodeURIComponent(saved?.[2] ?? '')).toBe(name.split('/').at(-1));
   });
 
-  it.each([['a1.py', 'A1.py'], ['é1.py', 'e\u03011.py'], ['dir/x.py', 'DIR/y.py']])('refuse a twin of %s: %s', async (first, twin) => {
+  it.each([['a1.py', 'A1.py'], ['é1.py', 'e\u03011.py'], ['dir/x.py', 'DIR/y.py']])('refuse a twin of %s: %s (S35)', async (first, twin) => {
     await put(first);
 
     const answer = await put(twin);
@@ -119,7 +119,7 @@ describe('file names', () => {
     expect(verdict(answer)).toBe(first.normalize('NFC') === twin.normalize('NFC') ? '409 FILE_EXISTS' : '409 FILE_EXISTS');
   });
 
-  it('tell types and sizes apart', async () => {
+  it('tell types and sizes apart (S39)', async () => {
     expect(verdict(await put('a.exe'))).toBe('400 FILE_TYPE_NOT_ALLOWED');
     expect(verdict(await put('a'))).toBe('400 FILE_TYPE_NOT_ALLOWED');
     expect(verdict(await put('big.txt', 'x'.repeat(MIB + 1)))).toBe('400 FILE_TOO_LARGE');
@@ -129,7 +129,7 @@ describe('file names', () => {
   });
 
   it.each([['page.html', '<script>alert(1)</script>'], ['pic.svg', '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'], ['s.js', 'alert(1)']])(
-    'give %s to nobody as a page', async (name, content) => {
+    'give %s to nobody as a page (S43)', async (name, content) => {
       await put(name, content);
 
       const raw = await server.request('GET', fileAt(name, '?raw=true'));
@@ -146,7 +146,7 @@ describe.skipIf(process.platform === 'win32')('what learner code leaves in the w
     await server.request('DELETE', fileAt('trap', '?recursive=true'));
   });
 
-  it('as links to outside is neither read, written, listed nor moved; deleting takes the link alone', async () => {
+  it('as links to outside is neither read, written, listed nor moved; deleting takes the link alone (S36, E36)', async () => {
     await symlink(outside.join('private.txt'), join(workspace(), 'link.txt'));
     await symlink(outside.path, join(workspace(), 'linked'));
 
@@ -167,7 +167,7 @@ describe.skipIf(process.platform === 'win32')('what learner code leaves in the w
     expect(await readFile(outside.join('private.txt'), 'utf8')).toBe('PRIVATE CONTENT');
   });
 
-  it('as pipes, sockets and devices is not opened and not listed, and nothing hangs', async () => {
+  it('as pipes, sockets and devices is not opened and not listed, and nothing hangs (S38, E39)', async () => {
     execFileSync('mkfifo', [join(workspace(), 'pipe.txt')]);
     const socketServer = createServer();
     await new Promise<void>((resolve) => socketServer.listen(join(workspace(), 'sock.txt'), resolve));
@@ -184,7 +184,7 @@ describe.skipIf(process.platform === 'win32')('what learner code leaves in the w
     expect(gone.status).toBe(204);
   });
 
-  it('as a parent that turns into a link never leads outside', async () => {
+  it('as a parent that turns into a link never leads outside (S37, E37)', async () => {
     const real = join(workspace(), 'trap');
     const aside = join(workspace(), 'trap-aside');
     await put('trap/private.txt', 'inside');
@@ -219,7 +219,7 @@ describe.skipIf(process.platform === 'win32')('what learner code leaves in the w
   });
 });
 
-describe('content folders', () => {
+describe('content folders (S50, S51, S52)', () => {
   const withBundle = (path: string): object => ({ desktop_context: { bundle_paths: { chapter_bundle_path: path } } });
 
   it.each([
@@ -267,7 +267,7 @@ describe('content folders', () => {
     if (answer.status === 200) expect((await server.request('GET', `/api/session/${answer.json().session_id}/workspace`)).body).not.toContain('PRIVATE');
   });
 
-  it('keep their solutions to themselves', async () => {
+  it('keep their solutions to themselves (S53)', async () => {
     const solution = await readFile(join(import.meta.dirname, '..', '..', 'content', 'curriculum', 'python_first_steps', 'ch1_reading_a_table', 'scripts', 'solution.py'), 'utf8');
     const telling = solution.split('\n').map((line) => line.trim()).filter((line) => line.length > 25);
     const created = await create({});
@@ -288,7 +288,7 @@ describe('content folders', () => {
   });
 });
 
-describe('backends', () => {
+describe('backends (S54)', () => {
   it.each(['http://evil.example', 'https://user:pw@backend.example', 'file:///etc/passwd', 'ftp://backend.example', 'javascript:alert(1)', '//backend.example', 'backend', 'http://127.0.0.1.evil.example', `https://b.example/${'x'.repeat(2_048)}`])(
     'refuse the address %.40s at create', async (url) => {
       const answer = await create({ backend_url: url, auth_token: 'eyJh.eyJh.x' });
@@ -312,7 +312,7 @@ describe('backends', () => {
   });
 });
 
-describe.skipIf(process.platform === 'win32')('a restored folder', () => {
+describe.skipIf(process.platform === 'win32')('a restored folder (S45)', () => {
   const restore = async (name: string, files: Record<string, string | Buffer>): Promise<string> => {
     const folder = join(server.sessionsDir, name);
     await mkdir(join(folder, 'turns'), { recursive: true });

@@ -60,7 +60,7 @@ async function filesBelow(path: string): Promise<string[]> {
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
 }
 
-describe('a provider or backend that gives secrets back', () => {
+describe('a provider or backend that gives secrets back (S83)', () => {
   it.each([
     [`Incorrect API key provided: ${API_KEY}`, 401, 'LLM_AUTH'], [`bad header authorization: Bearer ${API_KEY}`, 400, 'LLM_BAD_REQUEST'],
     [`key ${Buffer.from(API_KEY).toString('base64')} is unknown`, 403, 'LLM_AUTH'], [`${encodeURIComponent(API_KEY)} <html><script>`, 404, 'LLM_NOT_FOUND'],
@@ -104,7 +104,7 @@ describe('a provider or backend that gives secrets back', () => {
   });
 });
 
-describe('after all that', () => {
+describe('after all that (S82, S84)', () => {
   it('no answer of any route holds a secret', async () => {
     const answers: string[] = [];
     for (const { method, path } of ROUTES.filter((route) => route.method !== 'DELETE' && !route.path.endsWith('/events') && !route.path.endsWith('/stream'))) {

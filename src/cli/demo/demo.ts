@@ -57,6 +57,9 @@ For a real model stop this and set, for example:
   LLM_PROVIDER=openai LLM_MODEL=… LLM_API_KEY=… npm start
   LLM_BASE_URL=http://127.0.0.1:11434/v1 LLM_MODEL=… npm start      (an OpenAI-compatible server on this machine)
 ` : ''}
+Which guards hold on this machine when code runs, and what closes a gap:
+  npm run -s sidecar -- doctor
+
 Ctrl-C stops it.
 `;
 }

@@ -6,42 +6,66 @@ import { askFileSystems, isPast, missingSpace, walkFolders, type DiskCount } fro
 const PERIOD_MS = 250;
 const REST_FACTOR = 5;
 
-interface Watched { groups: { group: DiskGroup; baseline: DiskCount | null }[] }
+/** How far a workspace is counted that an earlier run filled beyond its limit, and what a run may add there while it cleans up. */
+const FULL_FACTOR = 4;
+const SLACK = { bytes: 1024 * 1024, entries: 64 } as const;
+
+interface WatchedGroup { group: DiskGroup; baseline: DiskCount | null }
+interface Watched { groups: WatchedGroup[] }
 
 const watched = new Map<string, Watched>(); // removed by `drop`, or when a limit was passed
 let timer: NodeJS.Timeout | null = null;
 
 parentPort?.on('message', (order: MeterOrder) => {
   if (order.op === 'drop') watched.delete(order.id);
-  else watched.set(order.id, { groups: order.groups.map((group) => ({ group, baseline: null })) });
+  else watch(order);
   if (watched.size > 0 && timer === null) round();
 });
 
+/** The first count is made at once: what is there now is not the new program's. */
+function watch({ id, groups }: Extract<MeterOrder, { op: 'watch' }>): void {
+  watched.set(id, { groups: groups.map((group) => ({ group, baseline: null })) });
+  look(id);
+}
+
+function look(id: string): void {
+  const each = watched.get(id);
+  const hit = each === undefined ? null : firstHit(each);
+  if (hit === null) return;
+  watched.delete(id);
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+  parentPort?.postMessage({ id, ...hit } satisfies MeterMessage);
+}
+
 function round(): void {
   const start = performance.now();
-  for (const [id, each] of watched) {
-    const hit = firstHit(each);
-    if (hit === null) continue;
-    watched.delete(id);
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-    parentPort?.postMessage({ id, ...hit } satisfies MeterMessage);
-  }
+  for (const id of [...watched.keys()]) look(id);
   const took = performance.now() - start;
   timer = watched.size === 0 ? null : setTimeout(round, Math.max(PERIOD_MS, took * REST_FACTOR));
 }
 
 function firstHit({ groups }: Watched): Omit<MeterMessage, 'id'> | null {
   for (const each of groups) {
-    const { total, run, folders, mountedBelow } = each.group;
-    const count = mountedBelow === undefined ? walkFolders(folders, total) : askFileSystems(folders, mountedBelow);
-    if (isPast(count, total)) return describe(count, total);
+    const { folders, mountedBelow, total } = each.group;
+    const most = each.baseline === null ? far(total) : mostOf(each.group, each.baseline);
+    const count = mountedBelow === undefined ? walkFolders(folders, most) : askFileSystems(folders, mountedBelow);
     each.baseline ??= count;
-    const most = { bytes: each.baseline.bytes + run.bytes, entries: each.baseline.entries + run.entries, depth: total.depth };
     if (isPast(count, most)) return describe(count, most);
     const missing = mountedBelow === undefined ? missingSpace(folders[0] ?? '/') : 0;
     if (missing > 0) return { kind: 'volume', value: missing, limit: 0, detail: 'the volume is nearly full' };
   }
   return null;
+}
+
+function far({ bytes, entries }: DiskCount): DiskCount {
+  return { bytes: bytes * FULL_FACTOR, entries: entries * FULL_FACTOR, depth: Infinity };
+}
+
+/** A workspace that was too full before the run stays usable: the run may look and remove, and hardly add. */
+function mostOf({ total, run }: DiskGroup, baseline: DiskCount): DiskCount {
+  const most = (part: 'bytes' | 'entries'): number =>
+    (baseline[part] > total[part] ? baseline[part] + SLACK[part] : Math.min(total[part], baseline[part] + run[part]));
+  return { bytes: most('bytes'), entries: most('entries'), depth: Math.max(total.depth, baseline.depth) };
 }
 
 function describe(count: DiskCount, most: DiskCount): Omit<MeterMessage, 'id'> {

@@ -39,7 +39,8 @@ export function judgeGuards(facts: JudgeFacts): Record<GuardId, Guard> {
     disk: { ...degraded('disk', 'disk meter', 'watched'), overshoot: 'one second of writing', tested: 'not_testable' },
     output: { ...enforced('host'), tested: 'not_testable' },
     wall_time: { ...enforced('host'), tested: 'not_testable' },
-    signals: passed('signals', sandbox, isRefused(answer.signal_host)),
+    // Windows has no signals; the sandbox keeps other processes from being opened, which was not tried.
+    signals: facts.platform === 'win32' ? { ...enforced(sandbox), tested: 'not_testable' } : passed('signals', sandbox, isRefused(answer.signal_host)),
     kill_tree: judgeKill(facts),
     parent_death: test.endsWithLifeline === false ? absent('parent_death', 'lifeline', 'it outlived its host')
       : enforced(backend === 'bwrap' ? 'lifeline, bwrap' : 'lifeline, launcher'),

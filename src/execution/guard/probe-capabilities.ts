@@ -105,7 +105,7 @@ export function backendsOf(machine: MachineFacts): Backend[] {
 /** The first backend under which the lane's minimum holds. */
 async function testLane(parts: ProbeParts, lane: Lane, runtime: PythonRuntime): Promise<LaneCapability> {
   let best: LaneCapability | null = null;
-  const problems: string[] = 'missing' in parts.machine.bwrap && parts.machine.platform === 'linux' ? [parts.machine.bwrap.missing] : [];
+  const problems: string[] = 'missing' in parts.machine.bwrap && parts.machine.platform === 'linux' ? [`${parts.machine.bwrap.missing}; to close: apt-get install bubblewrap`] : [];
   // Each is tried twice: a busy moment must not leave a lane with less than the machine can give.
   for (const backend of backendsOf(parts.machine).flatMap((each) => [each, each])) {
     if (best?.backend === backend) continue;

@@ -79,7 +79,7 @@ describe('the expert registry', () => {
     expect((await load()).experts.get('alpha')?.whitelist).toEqual(tools);
   });
 
-  it('warns about handles, tools, modes and bytes it cannot use', async () => {
+  it('warns about handles, tools, modes and bytes it cannot use (S56)', async () => {
     await writePackage(folder.path, 'alpha', { skill_handles: ['explain'], tools: ['fly'], output_modes: ['poem'] });
     await mkdir(folder.join('alpha', 'knowledge'));
     await writeFile(folder.join('alpha', 'knowledge', 'bad.md'), Buffer.from([0xff, 0xfe, 0x41]));
@@ -92,7 +92,7 @@ describe('the expert registry', () => {
     ]);
   });
 
-  it('reads no text through a link that leads out, and takes at most 64', async () => {
+  it('reads no text through a link that leads out, and takes at most 64 (S56)', async () => {
     await writeFile(folder.join('secret.md'), 'secret');
     await writePackage(folder.join('in'), 'alpha', {}, Object.fromEntries(Array.from({ length: 70 }, (_, index) => [`knowledge/${index}.md`, 'text'])));
     await mkdir(folder.join('in', 'alpha', 'skills'), { recursive: true });
