@@ -10,6 +10,7 @@ import { createTemporaryFolder } from '../support/temporary-folder.ts';
 import { isConnectionLoss } from '../../src/client/index.ts';
 import { DEFAULT_LIMITS, createSupervisor } from '../../src/supervisor/index.ts';
 import type { Supervisor, SupervisorLimits, SupervisorOptions, SupervisorStatus } from '../../src/supervisor/index.ts';
+import { keepProcess } from '../support/kept-processes.ts';
 import { PROGRAM } from '../support/sidecar-process.ts';
 
 /** Short pauses; what a healthy sidecar must keep to is generous, since a busy machine makes it slow. */
@@ -254,6 +255,7 @@ console.log(supervisor.status().pid);
 
 it('leaves no sidecar behind when its own process is killed', async () => {
   const parent = spawn(process.execPath, ['--input-type=module', '--eval', PARENT, PROGRAM, folder.join('sessions')], { stdio: ['ignore', 'pipe', 'inherit'] });
+  keepProcess({ title: 'the parent', child: parent, log: () => '' });
   const [line] = await once(parent.stdout.setEncoding('utf8'), 'data');
   const pid = Number(line);
   expect(isAlive(pid)).toBe(true);

@@ -41,7 +41,7 @@ async function callOnce(code: string, more: { timeoutMs?: number; stdin?: string
   const order = { workspace, expertId: 'code_checker', turnIndex: 3, language: 'en' as const, signal };
   rssBefore.bytes = process.memoryUsage.rss();
   const from = performance.now();
-  const result = { ...(await bench.experts.run({ ...order, code, timeoutMs: 10_000, ...more })), ms: performance.now() - from };
+  const result = { ...(await bench.experts.run({ ...order, code, timeoutMs: 20_000, ...more })), ms: performance.now() - from };
   expect(await readFile(join(workspace.folder, 'inputs', 'a.txt'), 'utf8')).toBe('hello');
   return result;
 }
@@ -56,9 +56,9 @@ it.each<[title: string, code: string, expected: Record<string, unknown>, more?: 
   ['lets children take the memory (E04)', 'import os\nfor _ in range(8):\n    if os.fork() == 0: x = bytearray(60_000_000)', FORKED],
   ['asks for 64 GiB at once (E05)', 'bytearray(64 << 30)', { ok: false, reason: 'memory_limit', exitCode: 1, hints: ['memory'] }],
   ['writes one huge file in its temporary space (E06)', 'import tempfile\nf = tempfile.TemporaryFile()\nwhile True: f.write(b"x" * 1_000_000); f.flush()', { ok: false, reason: 'disk_limit' }],
-  ['writes many files of 8 MB (E07)', 'for n in range(99):\n    with open(f"out/{n}", "wb") as f: f.write(b"x" * 8_000_000)\nimport time; time.sleep(9)', { ok: false, reason: 'disk_limit' }],
+  ['writes many files of 8 MB (E07)', 'for n in range(99):\n    with open(f"out/{n}", "wb") as f: f.write(b"x" * 8_000_000)\nimport time; time.sleep(18)', { ok: false, reason: 'disk_limit' }],
   ['makes empty files for ever (E08)', 'n = 0\nwhile True:\n    open(f"out/{n}", "w").close(); n += 1', { ok: false, reason: 'disk_limit' }],
-  ['nests folders (E09)', 'import os, time\nos.chdir("out")\nfor _ in range(5000): os.mkdir("d"); os.chdir("d")\ntime.sleep(9)', { ok: false, reason: 'disk_limit' }],
+  ['nests folders (E09)', 'import os, time\nos.chdir("out")\nfor _ in range(5000): os.mkdir("d"); os.chdir("d")\ntime.sleep(18)', { ok: false, reason: 'disk_limit' }],
   ['floods stderr and ignores its end (E11)', 'import os, signal\nsignal.signal(signal.SIGPIPE, signal.SIG_IGN)\nwhile True:\n    try: os.write(2, b"e" * 65536)\n    except OSError: pass', { ok: false, reason: 'output_limit' }],
   ['writes one line of a gibibyte (E12)', 'import sys\nfor _ in range(1024): sys.stdout.write("y" * (1 << 20))', { ok: false, reason: 'output_limit' }],
   ['computes for ever (E14)', 'while True: pass', { ...STOPPED, message: 'Stopped after 1 s, at line 1.' }, { timeoutMs: 1_000 }],
@@ -114,15 +114,15 @@ print(len(pandas.read_excel('out/b.xlsx', header=None).iloc[0, 0]))`, { ok: fals
 it('stays at the bottom of the stack whatever the recursion limit is, and leaves no core (E24)', async () => {
   const result = await call('import sys\nsys.setrecursionlimit(10**9)\ndef f(n): return f(n + 1) + f(n)\nf(0)');
 
-  expect(['crashed', 'memory_limit', 'error']).toContain(result.reason);
+  expect(['crashed', 'memory_limit', 'error', 'cpu_limit', 'timeout']).toContain(result.reason); // The last two on a slow machine.
   expect(result.files).toEqual([]);
 });
 
 it('has its processor time counted over its threads (E14)', async () => {
-  const result = await call('import threading\ndef spin():\n    while True: pass\nfor _ in range(4): threading.Thread(target=spin).start()', { timeoutMs: 20_000 });
+  const result = await call('import threading\ndef spin():\n    while True: pass\nfor _ in range(4): threading.Thread(target=spin).start()');
 
   expect(['cpu_limit', 'timeout']).toContain(result.reason);
-}, 40_000);
+});
 
 it('sends signals to nobody outside its tree (E18)', async () => {
   const other = bench.run('bystander', 'import time; time.sleep(1); print("alive")');

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { keepProcess } from '../support/kept-processes.ts';
 import { openExecutionBench } from '../support/execution-bench.ts';
 import { openNotebookBench } from '../support/notebook-bench.ts';
 import { hasBwrap, hasRuntime, openFixture, processesWith, type Fixture } from './execution/guard-fixture.ts';
@@ -107,7 +108,7 @@ describe.skipIf(!hasRuntime || !hasBwrap || !hasTools)('a list of hosts', () => 
     }
     const { stdout } = await promisify(execFile)('unshare', [
       '--net', '--mount', '--propagation', 'private', '--', process.execPath, join(import.meta.dirname, 'execution', 'hosts-network.ts'),
-    ], { timeout: 90_000 });
+    ], { timeout: 110_000 });
 
     const refused = [403, '403'];
     expect(JSON.parse(stdout)).toEqual({
@@ -121,7 +122,7 @@ describe.skipIf(!hasRuntime || !hasBwrap || !hasTools)('a list of hosts', () => 
       // The first is the test's own question; two came through the broker.
       seen: ['listed.test', 'listed.test', 'listed.test'],
     });
-  }, 100_000);
+  });
 
   it('lets only listed names through, and none that leads to this machine (E50)', async () => {
     let hits = 0;
@@ -217,6 +218,7 @@ for family, address in ((socket.AF_INET, ('127.0.0.1', 22)), (socket.AF_INET, ('
   it('leaves nothing when the host is killed (E51)', async () => {
     const stateDir = realpathSync(mkdtempSync(join(tmpdir(), 'sidecar-hosts-')));
     const host = spawn(process.execPath, [join(import.meta.dirname, 'execution', 'guard-host.ts'), 'bwrap', stateDir, 'running', LISTED], { stdio: ['pipe', 'pipe', 'inherit'] });
+    keepProcess({ title: 'the host', child: host, log: () => '' });
     const lines = createInterface({ input: host.stdout })[Symbol.asyncIterator]();
     const { root } = JSON.parse((await lines.next()).value!) as { root: string };
     await lines.next();

@@ -130,10 +130,10 @@ it.each([
   const left = Math.min(512, 1024 - heldMib);
   expect(written).toBeGreaterThan(left - 16);
   expect(written).toBeLessThan(left * 2 + 512);
-}, 90_000);
+});
 
 it('ends a program that fills the shared memory, at no cost of the host (E06)', async () => {
-  const { answer } = await timed('shm', 'block = b"x" * 1_000_000\nwith open("/dev/shm/huge", "wb") as file:\n    while True: file.write(block); file.flush()', { timeout_seconds: 20 });
+  const { answer } = await timed('shm', 'block = b"x" * 1_000_000\nwith open("/dev/shm/huge", "wb") as file:\n    while True: file.write(block); file.flush()', { timeout_seconds: 60 });
 
   // Without mounts of its own there is no shared memory to fill.
   expect(answer['reason']).toBe(bench.report.lanes.user.backend === 'bwrap' ? 'disk_limit' : 'sandbox_denied');
@@ -144,14 +144,14 @@ it('ends a program that makes empty files in its private temp for ever (E08)', a
   const { answer } = await timed('temp', 'import tempfile\nfolder = tempfile.gettempdir()\nn = 0\nwhile True:\n    open(f"{folder}/f{n}", "w").close(); n += 1', { timeout_seconds: 110 });
 
   expect(answer).toMatchObject({ reason: 'disk_limit', outcome: 'error', returncode: -9 });
-}, 60_000);
+});
 
 it('stops a program that floods stderr and ignores what happens to it (E11)', async () => {
   const { answer } = await timed('flood', 'import os, signal\nsignal.signal(signal.SIGPIPE, signal.SIG_IGN)\nwhile True:\n    try: os.write(2, b"e" * 65536)\n    except OSError: pass', { timeout_seconds: 110 });
 
   expect(answer).toMatchObject({ reason: 'output_limit', returncode: -9, success: false, truncated: { stdout: false, stderr: true } });
   expect(process.memoryUsage().rss - rssBefore).toBeLessThan(64 * MIB);
-}, 90_000);
+});
 
 it('stops a program that prints for ever at the ceiling (E10)', async () => {
   const { answer } = await timed('flood', 'line = "x" * 999\nwhile True: print(line)', { timeout_seconds: 110 });
@@ -200,7 +200,7 @@ it('sends signals to nobody outside its tree (E18)', async () => {
 
 it('leaves no core file (E24, E25)', async () => {
   const { workspace } = await bench.session('core');
-  const { answer } = await timed('core', 'import sys\nsys.setrecursionlimit(10**9)\ndef f(n): return f(n + 1) + f(n)\nf(0)', { timeout_seconds: 10, memory_limit_mb: 512 });
+  const { answer } = await timed('core', 'import sys\nsys.setrecursionlimit(10**9)\ndef f(n): return f(n + 1) + f(n)\nf(0)', { timeout_seconds: 100, memory_limit_mb: 512 });
   expect(['crashed', 'memory_limit', 'error']).toContain(answer['reason']);
   await timed('core', 'import os; os.abort()');
 

@@ -1,14 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 
 /** A program that a test has started. */
 export interface KeptProcess { title: string; child: ChildProcess; /** What it has told so far. */ log(): string }
 
 const SHOWN_LINES = 25;
-const kept = new Set<KeptProcess>(); // left by `forgetEnded`
+const kept = new Set<KeptProcess>(); // left by `forgetEnded` and `endKept`
 
-process.on('exit', () => { for (const { child } of kept) child.kill('SIGKILL'); });
-
-/** Ends a program with this process, if its own owner never came to it, and remembers what it said for the test that fails. */
+/** Has a program ended with its test file, if its own owner never came to it, and remembers what it said for the test that fails. */
 export function keepProcess(started: KeptProcess): void {
   kept.add(started);
 }
@@ -25,4 +24,15 @@ export function lastWords(): string {
 /** Forgets programs that have ended. */
 export function forgetEnded(): void {
   for (const each of kept) if (each.child.exitCode !== null || each.child.signalCode !== null) kept.delete(each);
+}
+
+/** Ends every program that is left; resolves when it is gone. */
+export async function endKept(): Promise<void> {
+  forgetEnded();
+  await Promise.all([...kept].map(async ({ child }) => {
+    const isGone = child.pid === undefined ? null : once(child, 'exit'); // one that never started has no end
+    child.kill('SIGKILL');
+    await isGone;
+  }));
+  kept.clear();
 }

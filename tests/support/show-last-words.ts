@@ -1,5 +1,5 @@
-import { afterEach } from 'vitest';
-import { forgetEnded, lastWords } from './kept-processes.ts';
+import { afterAll, afterEach } from 'vitest';
+import { endKept, forgetEnded, lastWords } from './kept-processes.ts';
 
 /** A test that fails, or waits too long, shows what its programs said last. */
 afterEach(({ task }) => {
@@ -7,3 +7,6 @@ afterEach(({ task }) => {
   if (words !== '') process.stderr.write(`\nLast lines of the programs of "${task.name}":\n${words}\n`);
   forgetEnded();
 });
+
+/** A test that ran out of time never comes to the end of its own programs. */
+afterAll(endKept);

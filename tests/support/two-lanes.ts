@@ -8,12 +8,14 @@ export interface LaneResult { reason: string; returncode: number; stdout: string
 
 export interface LaneRequest { stdin?: string; timeoutSeconds?: number; memoryMb?: number; session?: string }
 
+/** For learners; an expert's call is bounded by its lane. A busy machine makes programs slow, and that is not what an attack is about. */
+const PATIENT_SECONDS = 110;
 const INPUT = { name: 'a.txt', bytes: Buffer.from('an input') };
 let consultations = 0;
 
 /** Runs a program in a lane. An expert gets a consultation of its own with one input, `inputs/a.txt`, which goes with the call. */
 export async function runIn(bench: ExecutionBench, lane: CodeLane, code: string, request: LaneRequest = {}): Promise<LaneResult> {
-  const { session = 'attacks', stdin = '', timeoutSeconds = 20 } = request;
+  const { session = 'attacks', stdin = '', timeoutSeconds = PATIENT_SECONDS } = request;
   const from = performance.now();
   if (lane === 'user') {
     const answer = await bench.run(session, code, {

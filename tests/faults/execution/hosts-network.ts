@@ -26,7 +26,7 @@ opener = urllib.request.build_opener(urllib.request.ProxyHandler({'http': os.env
 os.environ['no_proxy'] = os.environ['NO_PROXY'] = ''
 def ask(host):
     try:
-        return opener.open('http://' + host + '/', timeout=10).read().decode()
+        return opener.open('http://' + host + '/', timeout=30).read().decode()
     except urllib.error.HTTPError as error:
         return error.code
     except OSError as error:
@@ -34,7 +34,7 @@ def ask(host):
 def tunnel(host):
     import base64
     login = base64.b64encode(urllib.parse.unquote(proxy.username or '').encode() + b':' + urllib.parse.unquote(proxy.password or '').encode()).decode()
-    connection = http.client.HTTPConnection(proxy.hostname, proxy.port, timeout=10)
+    connection = http.client.HTTPConnection(proxy.hostname, proxy.port, timeout=30)
     connection.set_tunnel(host, 80, {'Proxy-Authorization': 'Basic ' + login} if proxy.username else {})
     try:
         connection.request('GET', '/')
