@@ -9,7 +9,7 @@ import { runToEnd, startCommand } from '../support/command-line.ts';
 const sample = join(import.meta.dirname, '..', '..', 'content');
 
 describe('sidecar', () => {
-  it.each(['serve', 'demo', 'chat', 'doctor', 'contract', 'content check', 'content tasks'])('%s has a help text', async (command) => {
+  it.each(['serve', 'demo', 'chat', 'doctor', 'contract', 'content', 'content check', 'content import-rules', 'content tasks'])('%s has a help text', async (command) => {
     const { code, out, err } = await runToEnd([...command.split(' '), '--help']);
 
     expect([code, err]).toEqual([0, '']);
@@ -34,6 +34,14 @@ describe('sidecar', () => {
 
     expect(code).toBe(expected);
     expect(err).not.toMatch(/^ +at /m);
+  });
+
+  it.each([[[], 'content needs a command'], [['nonsense'], 'unknown command "content nonsense"']])('content %j lists its commands', async (args, problem) => {
+    const { err } = await runToEnd(['content', ...args]);
+
+    expect(err).toContain(problem);
+    expect(err).toMatch(/^ {2}content import-rules {2}\S/m);
+    expect(err).not.toContain('  serve');
   });
 
   it('prints the contract as one object', async () => {
@@ -223,7 +231,17 @@ it('demo shows commands that work', async () => {
   const { code, err } = await demo.ended();
 
   expect(code).toBe(0);
-  expect(err).toContain(`export SIDECAR_TOKEN=${String(token)}`);
+  expect(err).not.toContain(String(token)); // Not a terminal, so the text may be kept.
+  expect(err).toContain('export SIDECAR_TOKEN=…');
   expect(err).toContain(`chat --url ${String(url)}`);
   expect(err).toContain('LLM_PROVIDER=');
+});
+
+it('demo in desktop mode does not start, because that mode tells no token', async () => {
+  await using folder = await createTemporaryFolder();
+
+  const { code, out, err } = await runToEnd(['demo', '--auth', 'desktop'], { env: { SESSIONS_DIR: folder.join('s') } });
+
+  expect([code, JSON.parse(out).code]).toEqual([2, 'CONFIG_INVALID']);
+  expect(err).toContain('desktop mode tells no token');
 });
