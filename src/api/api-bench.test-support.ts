@@ -16,6 +16,7 @@ export interface BenchOptions { outcome?: () => unknown; change?: Partial<ApiDep
 export async function openApi({ outcome = () => ({}), change = {} }: BenchOptions = {}) {
   const log: LogLine[] = [];
   const errors: string[] = [];
+  const refusals: string[] = [];
   const write = (level: string) => (fields: object, message: string) => { log.push({ level, fields: { ...fields }, message }); };
   const known = { ensureKnown: async () => undefined, pathsOf: () => ({}), languageOf: () => change.language ?? 'en' };
   const through = <T extends object>(fixed: object): T => new Proxy(fixed, {
@@ -23,14 +24,14 @@ export async function openApi({ outcome = () => ({}), change = {} }: BenchOption
   }) as T;
   const server = await createServer({
     sessions: through<Sessions>({ ...known, files: through({}) }), catalogue: through({}),
-    report: through({ isStopping: () => false, uptimeMs: () => 1, version: '1', noteError: (code: string) => errors.push(code) }),
+    report: through({ isStopping: () => false, uptimeMs: () => 1, version: '1', noteError: (code: string, _id: string, { anybody }: { anybody: boolean }) => (anybody ? refusals : errors).push(code) }),
     guard: { token: TOKEN, mode: 'token', allowedOrigins: [], desktopOrigins: [] }, language: 'en', workbenchDir: null, execution: null, notebook: null,
     clock: systemClock, ids: createIds(systemClock),
     log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }, ...change,
   });
   const { url, port } = await server.listen({ host: '127.0.0.1', port: 0 });
   return {
-    url, port, log, errors, server,
+    url, port, log, errors, refusals, server,
     ask: async (method: string, target: string, extra: Partial<RawRequest> = {}): Promise<RawAnswer> =>
       await rawRequest({ port, method, target, ...extra, headers: { authorization: `Bearer ${TOKEN}`, ...extra.headers } }),
     [Symbol.asyncDispose]: async () => await server.close(0),

@@ -20,8 +20,8 @@ export interface ServiceReport {
   readonly version: string;
   capabilities(): Promise<Capabilities>;
   diagnostics(): Promise<Diagnostics>;
-  /** Remembers an error answer for diagnostics; bounded. */
-  noteError(code: string, requestId: string): void;
+  /** Remembers an error answer for diagnostics; bounded. `anybody`: it could be caused without the token, and is kept apart. */
+  noteError(code: string, requestId: string, cause: { anybody: boolean }): void;
 }
 
 /** Everything the HTTP layer translates to. */

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { LIMITS, ROUTES, SidecarError, invariant } from '../contracts/index.ts';
 import type { RouteContract } from '../contracts/index.ts';
+import { isFromAnybody } from './admissions.ts';
 import type { ApiDeps } from './api-contract.ts';
 import { STATIC_ROUTE } from './guard/index.ts';
 import { pageRoutes } from './pages/page-routes.ts';
@@ -103,7 +104,7 @@ function installErrors(app: FastifyInstance, deps: ApiDeps): void {
     const { session_id: sessionId } = (request.params ?? {}) as { session_id?: string }; // proof: fastify params are an object of strings
     const answer = toErrorAnswer(error, sessionId === undefined ? deps.language : deps.sessions.languageOf(sessionId));
     if (answer.status >= 500) deps.log.error({ err: error, requestId: request.id, code: answer.body.code }, 'request failed');
-    deps.report.noteError(answer.body.code, request.id);
+    deps.report.noteError(answer.body.code, request.id, { anybody: answer.status < 500 && isFromAnybody(request.raw) });
     if (reply.raw.headersSent) return void reply.raw.destroy();
     // Headers that the route has set belong to the answer that it could not give.
     for (const name of ['content-type', 'content-disposition', 'content-security-policy', 'etag']) reply.removeHeader(name);

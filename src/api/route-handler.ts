@@ -44,6 +44,11 @@ export class RouteRequest {
     return typeof value === 'string' ? value : null;
   }
 
+  /** Where a reader of events left off: the header, else the query `after`; an empty one says nothing. Null = from now on. */
+  lastEventId(): string | null {
+    return this.header('last-event-id') || this.queryText('after') || null;
+  }
+
   header(name: string): string | null {
     const value = this.raw.headers[name];
     return typeof value === 'string' ? value : null;

@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { ROUTES, SidecarError } from '../contracts/index.ts';
 import { sendBytes } from '../../tests/support/raw-http.ts';
+import type { ApiDeps } from './api-contract.ts';
 import { TOKEN, openApi } from './api-bench.test-support.ts';
 
 const SECRETS = ['/home/somebody/secret.py', 'sk-live-0123456789abcdef', 'at Object.<anonymous>', 'upstream said no'];
@@ -122,4 +123,74 @@ describe('listening and closing', () => {
     idle.resume();
     await closed;
   });
+});
+
+describe('what is remembered of errors', () => {
+  it('keeps what any page or program can cause apart from what happened to a client with the token', async () => {
+    await using api = await openApi({ change: { workbenchDir: null }, outcome: () => { throw new SidecarError('FILE_NOT_FOUND', 'm'); } });
+    const stranger = { authorization: 'Bearer wrong' };
+
+    await api.ask('GET', '/api/sessions', { headers: stranger });
+    await api.ask('GET', '/assets/nothing.js', { headers: stranger });
+    await api.ask('POST', '/health', { headers: stranger });
+    await api.ask('GET', '/health', { host: 'evil.example' });
+    await api.ask('GET', '/api/session/one/workspace');
+    await api.ask('GET', '/nothing');
+    await api.ask('GET', '/api/session/%zz/state');
+
+    expect(api.refusals).toEqual(['TOKEN_REQUIRED', 'NOT_FOUND', 'TOKEN_REQUIRED', 'HOST_NOT_ALLOWED']);
+    expect(api.errors).toEqual(['FILE_NOT_FOUND', 'NOT_FOUND', 'BAD_REQUEST']);
+  });
+
+  it('counts an error in an open route of desktop mode as one of a client', async () => {
+    const guard = { token: TOKEN, mode: 'desktop' as const, allowedOrigins: [], desktopOrigins: [] };
+    await using api = await openApi({ change: { guard }, outcome: () => { throw new SidecarError('SESSION_NOT_FOUND', 'm'); } });
+
+    await (await fetch(`${api.url}/api/session/one/history`)).text();
+
+    expect([api.errors, api.refusals]).toEqual([['SESSION_NOT_FOUND'], []]);
+  });
+});
+
+it('lists expert reports with the nine fields of the contract', async () => {
+  const item = {
+    report_id: 'report_0001_01', consultation_id: 'consult_0001', user_turn_index: 1, scenario_id: 's', expert_id: 'e_x', title: 't',
+    created_at: '2026-01-01T00:00:00.000Z', binding_effect: 'none', summary: 'short',
+  };
+  const more = { key_findings: ['f'], evidence: { a: 1 }, implication_for_next_step: 'i', expert_sources: [], related_consultation_ids: [], markdown: 'm', executions: ['exe_1'] };
+  await using api = await openApi({ outcome: () => [{ ...item, ...more }] });
+
+  expect((await api.ask('GET', '/api/session/one/expert-reports')).json()).toEqual({ reports: [item] });
+  expect((await api.ask('GET', '/api/session/one/expert-reports/report_0001_01')).json()).toEqual({ ...item, ...more });
+});
+
+it('answers /health with 503 as soon as shutdown has begun', async () => {
+  const report = { isStopping: () => true, noteError: () => undefined } as unknown as ApiDeps['report']; // proof: nothing else is asked here
+  await using api = await openApi({ change: { report } });
+
+  for (const authorization of [`Bearer ${TOKEN}`, 'Bearer wrong']) {
+    const answer = await api.ask('GET', '/health', { headers: { authorization } });
+    expect([answer.status, answer.header('retry-after'), answer.body]).toEqual([503, '1', '{"status":"stopping"}']);
+  }
+});
+
+it.each([
+  ['the header, before the query', '?after=1.2', { 'last-event-id': '1.1' }, '1.1'], ['the query', '?after=1.2', {}, '1.2'],
+  ['the query, when the header is empty', '?after=1.2', { 'last-event-id': '' }, '1.2'], ['nothing, when the query is empty', '?after=', {}, null],
+  ['nothing', '', {}, null],
+])('resumes events after %s', async (_title, query, headers, expected) => {
+  const asked: unknown[] = [];
+  const stream = { frames: (async function* none() {})(), dropped: new AbortController().signal, [Symbol.asyncDispose]: async () => undefined };
+  const sessions = {
+    ensureKnown: async () => undefined, pathsOf: () => ({}), languageOf: () => 'en',
+    follow: (_id: string, after: string | null) => {
+      asked.push(after);
+      return stream;
+    },
+  } as unknown as ApiDeps['sessions']; // proof: nothing else is asked here
+  await using api = await openApi({ change: { sessions } });
+
+  await api.ask('GET', `/api/session/one/events${query}`, { headers });
+
+  expect(asked).toEqual([expected]);
 });

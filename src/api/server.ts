@@ -4,7 +4,7 @@ import fastifyMultipart from '@fastify/multipart';
 import fastify from 'fastify';
 import type { FastifyError, FastifyInstance } from 'fastify';
 import { LIMITS, SidecarError } from '../contracts/index.ts';
-import { rememberAdmission } from './admissions.ts';
+import { isFromAnybody, rememberAdmission } from './admissions.ts';
 import type { ApiDeps } from './api-contract.ts';
 import { createGuard, limitConnections, pathOf } from './guard/index.ts';
 import type { Guard, RouteMatch } from './guard/index.ts';
@@ -47,8 +47,10 @@ export async function createServer(deps: ApiDeps): Promise<ApiServer> {
       });
       const bound = (server.address() as AddressInfo).port; // proof: a TCP server that listens has an address
       hosts = new Set([`127.0.0.1:${bound}`, `localhost:${bound}`, `[::1]:${bound}`]);
-      origins = [`http://127.0.0.1:${bound}`, `http://localhost:${bound}`];
-      return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, port: bound };
+      const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
+      // The page is opened under the address that we print, which may be the IPv6 one.
+      origins = [`http://127.0.0.1:${bound}`, `http://localhost:${bound}`, url];
+      return { url, port: bound };
     },
     async close(graceMs) {
       const closed = new Promise<void>((resolve) => { server.close(() => resolve()); });
@@ -92,7 +94,7 @@ function createApp(deps: ApiDeps, { guard, door }: { guard: Guard; door: Jupyter
     // A parameter that is longer than any target is the guard's business, not the router's.
     routerOptions: { maxParamLength: LIMITS.url_bytes, caseSensitive: true }, forceCloseConnections: false, return503OnClosing: false,
     clientErrorHandler: (_error, socket) => rawRefusals.refuseSocket(socket),
-    frameworkErrors: (error, request, reply) => answerFrameworkError(deps, { error, requestId: request.id, response: reply.raw }),
+    frameworkErrors: (error, request, reply) => answerFrameworkError(deps, { error, request: request.raw, requestId: request.id, response: reply.raw }),
   });
   const admit = (request: IncomingMessage, response: ServerResponse): boolean => {
     const requestId = deps.ids.mint('req_');
@@ -106,8 +108,8 @@ function createApp(deps: ApiDeps, { guard, door }: { guard: Guard; door: Jupyter
         void door.handle(request, response);
         return false;
       }
-      requireRoute(admission.match, response);
       rememberAdmission(request, admission);
+      requireRoute(admission.match, response);
       return true;
     } catch (error) {
       refuse(deps, { request, response, error, requestId });
@@ -137,7 +139,7 @@ function refuseSchema(): never {
 function refuse(deps: ApiDeps, { request, response, error, requestId }: Refusal): void {
   const answer = toErrorAnswer(error, deps.language);
   if (answer.body.code === 'INTERNAL') deps.log.error({ err: error, requestId }, 'guard failed');
-  deps.report.noteError(answer.body.code, requestId);
+  deps.report.noteError(answer.body.code, requestId, { anybody: answer.status < 500 && isFromAnybody(request) });
   // Closing over a body that still comes would reset the connection, and the client would never see this answer.
   const hasBody = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined;
   if (!hasBody) response.setHeader('connection', 'close');
@@ -145,8 +147,8 @@ function refuse(deps: ApiDeps, { request, response, error, requestId }: Refusal)
 }
 
 /** What the router refuses by itself: a path that cannot be decoded. */
-function answerFrameworkError(deps: ApiDeps, facts: { error: FastifyError; requestId: string; response: ServerResponse }): void {
+function answerFrameworkError(deps: ApiDeps, facts: { error: FastifyError; request: IncomingMessage; requestId: string; response: ServerResponse }): void {
   const answer = toErrorAnswer(facts.error, deps.language);
-  deps.report.noteError(answer.body.code, facts.requestId);
+  deps.report.noteError(answer.body.code, facts.requestId, { anybody: isFromAnybody(facts.request) });
   writeErrorAnswer(facts.response, answer);
 }

@@ -23,8 +23,11 @@ const COMMANDS: readonly CommandEntry[] = [
   { words: ['content', 'tasks'], summary: 'print the tasks of chapters', load: () => import('./content/tasks.ts') },
 ];
 
-const HELP = ['Usage: sidecar <command> [options]', '', 'Commands:',
-  ...COMMANDS.map(({ words, summary }) => `  ${words.join(' ').padEnd(15)} ${summary}`), '',
+const COMMAND_WIDTH = Math.max(...COMMANDS.map(({ words }) => words.join(' ').length));
+const listCommands = (entries: readonly CommandEntry[]): string[] =>
+  entries.map(({ words, summary }) => `  ${words.join(' ').padEnd(COMMAND_WIDTH)}  ${summary}`);
+
+const HELP = ['Usage: sidecar <command> [options]', '', 'Commands:', ...listCommands(COMMANDS), '',
   '  sidecar <command> --help   tells its options', '  sidecar --version', ''].join('\n');
 
 /** Runs the command that the arguments name; resolves with the exit code. */
@@ -38,10 +41,24 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   if (first === '--version') return await printVersion(terminal);
   const entry = COMMANDS.find(({ words }) => words.every((word, index) => args[index] === word));
   if (entry === undefined) {
+    const group = COMMANDS.filter(({ words }) => words.length > 1 && words[0] === first);
+    if (group.length > 0) return tellGroup(group, args[1], terminal);
     terminal.err(`sidecar: unknown command ${JSON.stringify(args.slice(0, 2).join(' '))}\n\n${HELP}`);
     return EXIT.usage;
   }
   return await runCommand(entry, args.slice(entry.words.length), terminal);
+}
+
+/** A word that only begins commands: which ones there are. Asking for help is no mistake. */
+function tellGroup(group: readonly CommandEntry[], second: string | undefined, terminal: Terminal): number {
+  const [name = ''] = group[0]?.words ?? [];
+  const list = [`Usage: sidecar ${name} <command> [options]`, '', 'Commands:', ...listCommands(group), ''].join('\n');
+  if (second === '--help' || second === '-h' || second === 'help') {
+    terminal.out(list);
+    return EXIT.ok;
+  }
+  terminal.err(`sidecar: ${second === undefined ? `${name} needs a command` : `unknown command ${JSON.stringify(`${name} ${second}`)}`}\n\n${list}`);
+  return EXIT.usage;
 }
 
 async function runCommand(entry: CommandEntry, args: readonly string[], terminal: Terminal): Promise<number> {
@@ -64,6 +81,7 @@ async function createTerminal(): Promise<Terminal> {
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
+    isErrTerminal: process.stderr.isTTY === true,
     stdin: process.stdin,
     env: takeSecrets(process.env),
     platform: process.platform,

@@ -7,9 +7,9 @@ export function settingOptions(): Options {
     (flag === null ? [] : [[flag, { type: placeholder === null ? 'boolean' as const : 'string' as const }]])));
 }
 
-/** One line per flag, for a help text. */
-export function describeFlags(): string {
-  return describeVariables().flatMap(({ flag, placeholder, help, fallback }) =>
+/** One line per flag, for a help text; `without` leaves out flags that a command decides itself. */
+export function describeFlags(without: readonly string[] = []): string {
+  return describeVariables().filter(({ flag }) => flag === null || !without.includes(flag)).flatMap(({ flag, placeholder, help, fallback }) =>
     (flag === null ? [] : [`  ${`--${flag}${placeholder === null ? '' : ` ${placeholder}`}`.padEnd(26)} ${help} (${fallback})`])).join('\n');
 }
 

@@ -49,6 +49,8 @@ export const ContentSourceSchema = z.object({
 });
 export type ContentSource = z.infer<typeof ContentSourceSchema>;
 
+const NotedErrorSchema = z.object({ at: z.string(), code: z.string(), request_id: z.string() });
+
 export const DiagnosticsSchema = z.looseObject({
   started_at: z.string(),
   checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
@@ -59,6 +61,8 @@ export const DiagnosticsSchema = z.looseObject({
   children: z.object({ live: count, by_lane: z.record(z.string(), count) }),
   memory: z.object({ rss_bytes: count }),
   event_loop_delay_ms: z.number(),
-  recent_errors: z.array(z.object({ at: z.string(), code: z.string(), request_id: z.string() })),
+  recent_errors: z.array(NotedErrorSchema),
+  /** Kept apart, because any page or program can cause them. */
+  recent_refusals: z.array(NotedErrorSchema),
 });
 export type Diagnostics = z.infer<typeof DiagnosticsSchema>;

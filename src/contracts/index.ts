@@ -29,7 +29,7 @@ export {
 export {
   DesktopContextSchema, CreateSessionRequestSchema, CreateSessionAnswerSchema, ReattachRequestSchema, ReattachAnswerSchema,
   ListSessionsQuerySchema, SessionListItemSchema, SessionListSchema, HistoryTurnSchema, HistorySchema, DynamicReportSchema, StateAnswerSchema,
-  MessageRequestSchema, CancelAnswerSchema, SkipRequestSchema, EndAnswerSchema, UsageAnswerSchema, ExpertReportListSchema, ExpertReportSchema,
+  MessageRequestSchema, CancelAnswerSchema, SkipRequestSchema, EndAnswerSchema, UsageAnswerSchema, ExpertReportListSchema, ExpertReportItemSchema, ExpertReportSchema,
   type DesktopContext, type CreateSessionRequest, type CreateSessionAnswer, type ReattachRequest, type ReattachAnswer, type SessionListItem,
   type HistoryTurn, type MessageRequest, type CancelAnswer, type SkipRequest, type EndAnswer, type UsageAnswer, type ExpertReport,
 } from './http-session.ts';

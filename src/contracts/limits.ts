@@ -44,6 +44,7 @@ export const LIMITS = {
   kept_frames: 10_000,
   kept_executions: 500,
   sessions_per_minute: 30,
+  create_requests_per_minute: 300,
   heartbeat_ms: 10_000,
   json_depth: 64,
   json_keys: 10_000,

@@ -81,16 +81,40 @@ it.each([
 
 it('admits thirty creations a minute and tells the rest when to come back', async () => {
   await using bench = await openBench();
-  const create = async () => await codeOf(() => bench.sessions.create({ chapter_id: 'nowhere' }));
+  const create = async (chapter = CHAPTER) => await codeOf(() => bench.sessions.create({ chapter_id: chapter }));
+  const refused = [];
+  for (let count = 0; count < 30; count += 1) refused.push(await create('nowhere'));
+  await bench.sessions.create({ chapter_id: CHAPTER, session_id: 's1' });
+  for (let count = 0; count < 5; count += 1) await bench.sessions.create({ chapter_id: CHAPTER, session_id: 's1' });
   const codes = [];
-  for (let count = 0; count < 31; count += 1) codes.push(await create());
-  const refusal = await bench.sessions.create({ chapter_id: 'nowhere' }).catch((error: unknown) => error);
+  for (let count = 0; count < 30; count += 1) codes.push(await create());
+  const refusal = await bench.sessions.create({ chapter_id: CHAPTER }).catch((error: unknown) => error);
   bench.clock.at += 60_000;
 
-  expect(codes).toEqual([...Array(30).fill('CHAPTER_NOT_FOUND'), 'RATE_LIMITED']);
-  expect(refusal).toMatchObject({ retryAfterSeconds: 60 });
-  expect(await create()).toBe('CHAPTER_NOT_FOUND');
+  expect(new Set(refused)).toEqual(new Set(['CHAPTER_NOT_FOUND'])); // Refusals and repeats make no session, so they do not count.
+  expect(codes.map((code) => code === 'RATE_LIMITED')).toEqual([...Array(29).fill(false), true]);
+  expect(refusal).toMatchObject({ code: 'RATE_LIMITED', retryAfterSeconds: 60 });
+  expect(await create()).not.toBe('RATE_LIMITED');
   expect((await readdir(bench.dir)).filter((name) => name.startsWith('.'))).toEqual([]);
+});
+
+it('bounds also the requests that make no session', async () => {
+  await using bench = await openBench();
+  const create = async () => await codeOf(() => bench.sessions.create({ chapter_id: 'c/..' }));
+  const codes = new Set<unknown>();
+  for (let count = 0; count < 300; count += 1) codes.add(await create());
+
+  expect(codes).toEqual(new Set(['CHAPTER_ID_INVALID']));
+  expect(await create()).toBe('RATE_LIMITED');
+});
+
+it('gives the room of a creation back that broke off', async () => {
+  await using bench = await openBench();
+  await rm(bench.dir, { recursive: true });
+  const codes = new Set<unknown>();
+  for (let count = 0; count < 31; count += 1) codes.add(await codeOf(() => bench.sessions.create({ chapter_id: CHAPTER })));
+
+  expect(codes).toEqual(new Set(['STORAGE_FAILED']));
 });
 
 it('creates an id again after a kill between folder and row', async () => {

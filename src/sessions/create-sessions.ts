@@ -17,7 +17,7 @@ import { importUnknown } from './import-session.ts';
 import { KeyedQueue } from './keyed-queue.ts';
 import { listSessions } from './list.ts';
 import { reattachSession } from './reattach.ts';
-import { sendMessage } from './send.ts';
+import { checkText, sendMessage } from './send.ts';
 import type { SessionsContext } from './session-context.ts';
 import { ensureSessionFolders, sessionPaths, sweepLeftovers } from './session-folder.ts';
 import { isSessionId, requireSession } from './session-lookup.ts';
@@ -30,12 +30,11 @@ import { readUsage } from './usage.ts';
 export function createSessions(deps: SessionsDeps): Sessions {
   const owner = new BackgroundWork(deps);
   const context = createContext(deps, owner);
-  const rate = new CreateRate(deps.clock);
   const ends = new Map<string, ReturnType<typeof endSession>>();
   const row = (sessionId: string): ReturnType<typeof requireSession> => requireSession(deps.store, sessionId);
   return {
     create: async (request, caller) => {
-      rate.admit();
+      context.createRate.request();
       const key = `create ${(request.session_id ?? '').toLowerCase()}`;
       const make = (): ReturnType<typeof createSession> => createSession(context, request, caller ?? context.defaultCaller);
       // Two requests for one id, say a lost answer and its retry, must not meet half-way.
@@ -57,6 +56,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     end: (sessionId, signal) => joinEnd(ends, sessionId, () => endSession(context, sessionId, signal)),
     delete: (sessionId, options) => deleteSession(context, sessionId, options),
     expertReports: (sessionId) => readExpertReports(deps.store, sessionId),
+    checkText: (message) => checkText(context, message),
     send: (sessionId, request) => sendMessage(context, sessionId, request),
     cancel: async (sessionId) => {
       row(sessionId);
@@ -106,7 +106,7 @@ function createContext(deps: SessionsDeps, owner: BackgroundWork): SessionsConte
   };
   const defaultCaller: Caller = { hasToken: !settings.isDesktopMode };
   return {
-    ...deps, files, defaultCaller, problems: new ImportProblems(), contentProblems: new ContentProblems(), pinned: new PinnedContent(store),
+    ...deps, files, defaultCaller, problems: new ImportProblems(), contentProblems: new ContentProblems(), createRate: new CreateRate(clock), pinned: new PinnedContent(store),
     closing: owner.signal, background: (work) => owner.add(work),
   };
 }

@@ -35,10 +35,16 @@ export async function createSession(context: SessionsContext, request: CreateSes
   }
   const sources = requireTrusted(await context.content.checkSources(request.desktop_context, caller));
   const found = await findContent(context, { chapterId, sources });
-  await using draft = await draftSessionFolder(context.settings.sessionsDir, context.ids);
-  const copied = await copyStarters(context, found, draft);
   const row = newRow(context, { sessionId, chapterId, found, request, address });
-  settle(context, { row, found, copied, draft, address, hasToken: token !== null });
+  const takeBack = context.createRate.session();
+  try {
+    await using draft = await draftSessionFolder(context.settings.sessionsDir, context.ids);
+    const copied = await copyStarters(context, found, draft);
+    settle(context, { row, found, copied, draft, address, hasToken: token !== null });
+  } catch (error) {
+    takeBack();
+    throw error;
+  }
   await markSettled(sessionPaths(context.settings.sessionsDir, sessionId));
   if (address !== null && token !== null) {
     context.syncTokens.setToken(sessionId, token);

@@ -7,8 +7,10 @@ const KEPT = 200;
 export class ImportProblems {
   #problems: ImportProblem[] = [];
 
+  /** What is known already is not said twice. */
   add(sessionId: string, problems: readonly string[]): void {
-    this.#problems = [...this.#problems, ...problems.map((problem) => ({ session_id: sessionId, problem }))].slice(-KEPT);
+    const isNew = (problem: string): boolean => !this.#problems.some((known) => known.session_id === sessionId && known.problem === problem);
+    this.#problems = [...this.#problems, ...problems.filter(isNew).map((problem) => ({ session_id: sessionId, problem }))].slice(-KEPT);
   }
 
   /** Forgets what was said about a session, before it is imported again or when it is deleted. */

@@ -26,14 +26,22 @@ export async function reattachSession(
   const isNew = await importUnknown(context, sessionId, offer);
   const known = requireSession(context.store, sessionId);
   const imported = isNew || await refreshFromFolder(context, known, offer);
-  const tookBackend = attachBackend(context, sessionId, request);
+  const backend = attachBackend(context, sessionId, request);
   const repinned = await attachContent(context, requireSession(context.store, sessionId), request);
+  if (backend.problem !== null) context.problems.add(sessionId, [backend.problem]);
   const { state } = requireSession(context.store, sessionId);
-  return { status: imported || tookBackend || repinned ? 'reattached' : 'already_attached', turn_index: state.turn_index, imported };
+  return { status: imported || backend.changed || repinned ? 'reattached' : 'already_attached', turn_index: state.turn_index, imported };
 }
 
-function attachBackend(context: SessionsContext, sessionId: string, request: ReattachRequest): boolean {
-  const address: BackendAddress | null = readBackendUrl(request.backend_url, context.settings.backendOrigins);
+/** `problem`: why the offered address was left out, and its token with it, because a token is for the address that it came with. */
+function attachBackend(context: SessionsContext, sessionId: string, request: ReattachRequest): { changed: boolean; problem: string | null } {
+  let address: BackendAddress | null;
+  try {
+    address = readBackendUrl(request.backend_url, context.settings.backendOrigins);
+  } catch (error) {
+    if (!(error instanceof SidecarError)) throw error;
+    return { changed: false, problem: `${error.message}, the address and its token are ignored` };
+  }
   const token = (request.auth_token ?? '').trim();
   const { changed, isFirst } = takeBackend(context, sessionId, { address, token: token === '' ? null : token });
   if (isFirst) {
@@ -41,7 +49,7 @@ function attachBackend(context: SessionsContext, sessionId: string, request: Rea
     context.store.transaction(() => queueWholeSession(context.store, requireSession(context.store, sessionId), context.clock.now().toISOString()));
   }
   if (changed) context.syncTokens.kick();
-  return changed;
+  return { changed, problem: null };
 }
 
 /** True when the stored context or content changed. What cannot be used keeps what is stored and never fails the reattach. */

@@ -255,7 +255,33 @@ it('keeps the stored backend and gives it no token of another one', async () => 
   expect(paused).toMatchObject({ origin: 'https://one.example', paused: 'backend_changed' });
   expect(bench.tokens.get('s1')).toBe('third');
   expect(bench.store.backends.get('s1')?.paused).not.toBe('backend_changed');
-  expect(await codeOf(() => bench.sessions.reattach('s1', { backend_url: 'http://evil.example' }))).toBe('BACKEND_URL_NOT_ALLOWED');
+});
+
+it.each([
+  ['http to another machine', 'http://evil.example'], ['user info', 'https://a:b@evil.example'], ['no URL', 'nonsense'],
+  ['an origin outside the list', 'https://other.example'],
+])('takes a session up again without an address that may not be used: %s', async (_title, url) => {
+  await using bench = await openBench({ settings: { backendOrigins: ['https://one.example'] } });
+  await bench.sessions.create({ chapter_id: CHAPTER, session_id: 's1', backend_url: 'https://one.example', auth_token: 'first' });
+  const stored = bench.store.backends.get('s1');
+  const request = { backend_url: url, auth_token: 'second' };
+
+  const answers = [await bench.sessions.reattach('s1', request), await bench.sessions.reattach('s1', request)];
+
+  expect(answers).toEqual(Array(2).fill({ status: 'already_attached', turn_index: 0, imported: false }));
+  expect(bench.store.backends.get('s1')).toEqual(stored);
+  expect(bench.tokens.get('s1')).toBe('first');
+  const problems = bench.sessions.importProblems();
+  expect(problems).toEqual([{ session_id: 's1', problem: expect.stringMatching(/^backend_url: .+, the address and its token are ignored$/) }]);
+  expect(JSON.stringify(problems)).not.toContain('evil.example');
+});
+
+it('imports a folder also when the address that comes with it may not be used', async () => {
+  await using bench = await openBench();
+  await writeFolder(bench, 'r1', { 'session_state.json': state(), ...turnFiles(2) });
+
+  expect(await bench.sessions.reattach('r1', { backend_url: 'http://evil.example', auth_token: 't' })).toMatchObject({ status: 'reattached', turn_index: 2, imported: true });
+  expect(bench.store.backends.get('r1')).toBeNull();
 });
 
 it('sends what was committed before there was a backend', async () => {

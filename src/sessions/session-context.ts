@@ -3,6 +3,7 @@ import type { FilesContext } from './files/files-context.ts';
 import type { PinnedContent } from '../orchestration/index.ts';
 import type { SessionsDeps } from './sessions-deps.ts';
 import type { ContentProblems } from './content-problems.ts';
+import type { CreateRate } from './create-rate.ts';
 import type { ImportProblems } from './import-problems.ts';
 
 /** What the parts of this folder share. */
@@ -10,6 +11,7 @@ export interface SessionsContext extends SessionsDeps {
   files: FilesContext;
   problems: ImportProblems;
   contentProblems: ContentProblems;
+  createRate: CreateRate;
   pinned: PinnedContent;
   /** Who asks when a route does not say: with token authentication every caller has one. */
   defaultCaller: Caller;

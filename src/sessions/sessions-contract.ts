@@ -29,6 +29,8 @@ export interface Sessions {
   end(sessionId: string, signal: AbortSignal): Promise<EndAnswer>;
   delete(sessionId: string, options: { force: boolean }): Promise<void>;
   expertReports(sessionId: string): ExpertReport[];
+  /** Throws MESSAGE_EMPTY or MESSAGE_TOO_LONG, which come before all other checks of a message request. */
+  checkText(message: string): void;
   /** Checks the message (MESSAGE_EMPTY, MESSAGE_TOO_LONG), starts or joins the turn, and follows it. Null = unknown session. */
   send(sessionId: string, request: MessageRequest): Subscription | null;
   cancel(sessionId: string): Promise<CancelAnswer>;

@@ -12,10 +12,15 @@ export type OutboxItem =
   } }
   | { kind: 'report'; turn_index: null; body: { chapter_id: string; report_md: string } };
 
+/** The backend knows a chapter by its own id, one segment; the course stands in the registration. */
+export function backendChapterId(chapterId: string): string {
+  return chapterId.slice(chapterId.lastIndexOf('/') + 1);
+}
+
 /** A committed turn. */
 export function turnItem(chapterId: string, turn: HistoryRow): OutboxItem {
   const { turn_index, user_message, companion_response, turn_outcome } = turn;
-  return { kind: 'turn', turn_index, body: { chapter_id: chapterId, turn_index, user_message, companion_response, turn_outcome } };
+  return { kind: 'turn', turn_index, body: { chapter_id: backendChapterId(chapterId), turn_index, user_message, companion_response, turn_outcome } };
 }
 
 /** What a restore needs to go on: digest, state, packet and, when there is one, the summary of the learner's errors. */
@@ -25,7 +30,7 @@ export function memoryItem(session: Pick<SessionRow, 'session_id' | 'chapter_id'
   return {
     kind: 'memory', turn_index: null,
     body: {
-      chapter_id: session.chapter_id, memory_json: session.digest,
+      chapter_id: backendChapterId(session.chapter_id), memory_json: session.digest,
       agent_state: { session_state: state, instruction_packet: session.packet, ...summary },
     },
   };
@@ -33,5 +38,5 @@ export function memoryItem(session: Pick<SessionRow, 'session_id' | 'chapter_id'
 
 /** The learner's page as it is now. */
 export function reportItem(session: Pick<SessionRow, 'chapter_id' | 'report_md'>): OutboxItem {
-  return { kind: 'report', turn_index: null, body: { chapter_id: session.chapter_id, report_md: session.report_md } };
+  return { kind: 'report', turn_index: null, body: { chapter_id: backendChapterId(session.chapter_id), report_md: session.report_md } };
 }

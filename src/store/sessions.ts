@@ -36,7 +36,15 @@ const DAMAGEABLE: ReadonlySet<string> = new Set<DamagedColumn>(['state', 'packet
 /** Tables that hold rows of a session without referring to it. */
 const LOOSE_TABLES = ['ledger', 'system_events', 'imports', 'import_archives', 'quarantine'];
 const SELECT = `SELECT ${columnList(table)}, turn_index, end_confirmed FROM sessions WHERE session_id = ?`;
-const SELECT_LIST = `SELECT ${columnList(listTable)} FROM sessions`;
+/**
+ * The chapter as the app that made the session names it: an id of one segment that its scope completed with the course is listed
+ * as that one segment, because the app looks for a session by comparing ids.
+ */
+const LISTED_CHAPTER = `CASE WHEN instr(chapter_id, '/') > 0
+  AND CASE WHEN json_valid(desktop_context) THEN json_extract(desktop_context, '$.chapter_scope.chapter_id') END
+    = substr(chapter_id, instr(chapter_id, '/') + 1)
+  THEN substr(chapter_id, instr(chapter_id, '/') + 1) ELSE chapter_id END AS chapter_id`;
+const SELECT_LIST = `SELECT ${columnList(listTable).replace('"chapter_id"', LISTED_CHAPTER)} FROM sessions`;
 
 /** Sessions; the list reads columns only and never a state. */
 export function createSessionRepository(context: StoreContext): Store['sessions'] {
@@ -56,7 +64,8 @@ export function createSessionRepository(context: StoreContext): Store['sessions'
       database.run('UPDATE sessions SET generation = ? WHERE session_id = ?', generation, sessionId);
     },
     list: ({ chapterId, limit }) => {
-      const where = chapterId === undefined ? '' : "WHERE chapter_id = ?1 OR (instr(?1, '/') = 0 AND substr(chapter_id, -length(?1) - 1) = '/' || ?1)";
+      const where = chapterId === undefined ? ''
+        : "WHERE sessions.chapter_id = ?1 OR (instr(?1, '/') = 0 AND substr(sessions.chapter_id, -length(?1) - 1) = '/' || ?1)";
       const sql = `${SELECT_LIST} ${where} ORDER BY last_updated DESC, session_id LIMIT ?`;
       const raws = database.all(sql, ...(chapterId === undefined ? [] : [chapterId]), limit ?? -1);
       return raws.map((raw) => readRow(listTable, raw, context.onDamage));

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { backendChapterId } from '../store/index.ts';
 import type { BackendRow, OutboxRow, SessionRow } from '../store/index.ts';
 import type { BackendCall } from './backend-client.ts';
 
@@ -20,8 +21,8 @@ export function deliveryCall(row: OutboxRow, backend: BackendRow, token: string)
 
 /** The call that makes a session at a backend which does not know ours. */
 export function registrationCall(session: SessionRow, backend: BackendRow, token: string): BackendCall {
-  // The backend knows chapters by their own id; the course goes into the body.
-  const [chapter = '', course] = session.chapter_id.split('/').reverse();
+  const chapter = backendChapterId(session.chapter_id);
+  const [course] = session.chapter_id.includes('/') ? session.chapter_id.split('/') : [];
   const courseId = session.desktop_context?.chapter_scope?.course_id ?? course;
   const url = `${backend.url}/v1/chapters/${encodeURIComponent(chapter)}/sessions`;
   return { method: 'POST', url, token, body: courseId === undefined ? {} : { course_id: courseId }, readsAnswer: true };

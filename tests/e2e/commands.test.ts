@@ -9,7 +9,7 @@ import { runToEnd, startCommand } from '../support/command-line.ts';
 const sample = join(import.meta.dirname, '..', '..', 'content');
 
 describe('sidecar', () => {
-  it.each(['serve', 'demo', 'chat', 'doctor', 'contract', 'content check', 'content tasks'])('%s has a help text', async (command) => {
+  it.each(['serve', 'demo', 'chat', 'doctor', 'contract', 'content', 'content check', 'content import-rules', 'content tasks'])('%s has a help text', async (command) => {
     const { code, out, err } = await runToEnd([...command.split(' '), '--help']);
 
     expect([code, err]).toEqual([0, '']);
@@ -34,6 +34,14 @@ describe('sidecar', () => {
 
     expect(code).toBe(expected);
     expect(err).not.toMatch(/^ +at /m);
+  });
+
+  it.each([[[], 'content needs a command'], [['nonsense'], 'unknown command "content nonsense"']])('content %j lists its commands', async (args, problem) => {
+    const { err } = await runToEnd(['content', ...args]);
+
+    expect(err).toContain(problem);
+    expect(err).toMatch(/^ {2}content import-rules {2}\S/m);
+    expect(err).not.toContain('  serve');
   });
 
   it('prints the contract as one object', async () => {
@@ -161,14 +169,17 @@ describe('chat', () => {
     await using folder = await createTemporaryFolder();
 
     const { code, out, err } = await runToEnd(['chat', '--chapter', 'python_first_steps/ch1_reading_a_table'], {
-      env: { SESSIONS_DIR: folder.join('s') }, input: 'Where do I start?\n/skip\n/report\n/nonsense\n/end\nnot read any more\n',
+      env: { SESSIONS_DIR: folder.join('s') }, input: 'Where do I start?\n/skip\n/skip because\n/skip too hard\n/skip other no time today\n/report\n/nonsense\n/end\nnot read any more\n',
     });
 
     expect(code).toBe(0);
     expect(out).toContain('Welcome to "Reading a table"');
     expect(out).toContain('## Tasks');
     expect(out).toContain('# Learning report');
+    expect(err).toContain('[thinking …]');
     expect(err).toContain('[skipped: Load the weather table]');
+    expect(err).toContain('[not a reason to skip; one of: known (已掌握), not interested (不感兴趣), too hard (太难了), too wordy (太啰嗦), other … (其他 …)]');
+    expect(err.match(/\[skipped: /g)).toHaveLength(3);
     expect(err).toContain('[unknown command /nonsense; /help lists them]');
     expect(err.split('offline tutor')).toHaveLength(2);
   });
@@ -185,6 +196,37 @@ describe('chat', () => {
     expect([first.code, second.code]).toEqual([0, 0]);
     expect(first.out).toContain('Welcome to');
     expect(second.out).not.toContain('Welcome to');
+  });
+
+  it('tells at once that another sidecar has the sessions, and how to talk to that one', async () => {
+    await using folder = await createTemporaryFolder();
+    await using server = startCommand(['serve'], { SESSIONS_DIR: folder.join('s') });
+    await server.announcement();
+
+    const { code, err } = await runToEnd(['chat'], { env: { SESSIONS_DIR: folder.join('s') }, input: 'hello\n' });
+
+    expect(code).toBe(1);
+    expect(err).toBe(`[starting a sidecar …]
+sidecar chat: a sidecar runs already and has the sessions (another sidecar uses ${folder.join('s')}; end that one, or choose another folder with SESSIONS_DIR (--sessions-dir))
+  to talk to it, use the line "chat --url …" that \`npm start\` printed
+`);
+  });
+
+  it('names the chapters that there are instead of the places that were searched', async () => {
+    await using folder = await createTemporaryFolder();
+
+    const { code, err } = await runToEnd(['chat', '--chapter', 'nope'], { env: { SESSIONS_DIR: folder.join('s') } });
+
+    expect(code).toBe(1);
+    expect(err).toMatch(/there is no chapter "nope"; there are:\n {2}python_first_steps\/ch1_reading_a_table {3}Reading a table\n/);
+    expect(err).not.toContain('content/curriculum');
+  });
+
+  it('needs an http address', async () => {
+    const { code, err } = await runToEnd(['chat', '--url', 'ftp://x']);
+
+    expect(code).toBe(2);
+    expect(err).toContain('--url needs an http address');
   });
 
   it('tells a wrong token', async () => {
@@ -208,7 +250,17 @@ it('demo shows commands that work', async () => {
   const { code, err } = await demo.ended();
 
   expect(code).toBe(0);
-  expect(err).toContain(`export SIDECAR_TOKEN=${String(token)}`);
+  expect(err).not.toContain(String(token)); // Not a terminal, so the text may be kept.
+  expect(err).toContain('export SIDECAR_TOKEN=…');
   expect(err).toContain(`chat --url ${String(url)}`);
   expect(err).toContain('LLM_PROVIDER=');
+});
+
+it('demo in desktop mode does not start, because that mode tells no token', async () => {
+  await using folder = await createTemporaryFolder();
+
+  const { code, out, err } = await runToEnd(['demo', '--auth', 'desktop'], { env: { SESSIONS_DIR: folder.join('s') } });
+
+  expect([code, JSON.parse(out).code]).toEqual([2, 'CONFIG_INVALID']);
+  expect(err).toContain('desktop mode tells no token');
 });

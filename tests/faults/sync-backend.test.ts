@@ -70,10 +70,11 @@ describe('the backend', () => {
     expect(Object.keys(firstTurn.body).toSorted()).toEqual(['chapter_id', 'companion_response', 'turn_index', 'turn_outcome', 'user_message']);
     const memory = backend.server.documents.get(path('memory'));
     expect(memory).toMatchObject({
-      chapter_id: 'python_first_steps/ch1_reading_a_table', memory_json: { key_observations: expect.any(Array), memory_state: expect.any(Object) },
+      chapter_id: 'ch1_reading_a_table', memory_json: { key_observations: expect.any(Array), memory_state: expect.any(Object) },
       agent_state: { session_state: { session_id: session }, instruction_packet: { instruction_version: 1 } },
     });
     expect(backend.server.documents.get(path('report')).report_md).toContain('## ');
+    expect(new Set(backend.server.seen.map((request) => request.body.chapter_id))).toEqual(new Set(['ch1_reading_a_table']));
   });
 
   it('that hangs delays no turn and no stop, and gets everything once after a kill, a restart and a new token', async () => {

@@ -57,8 +57,7 @@ export const executionRoutes: RouteHandlers = {
     return lane(request, (runner) => runner.job(request.sessionId, jobId), noRecord('JOB_NOT_FOUND'));
   },
   [`GET ${S}/code/jobs/{job_id}/stream`]: async (request, reply) => {
-    const { after } = request.raw.query as { after?: string }; // proof: fastify parses every query to an object of strings
-    const lastEventId = request.header('last-event-id') ?? after ?? null;
+    const lastEventId = request.lastEventId();
     const jobId = request.param('job_id');
     await sendFrames(reply, lane(request, (runner) => runner.followJob(request.sessionId, jobId, lastEventId), noRecord('JOB_NOT_FOUND')));
   },

@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import {
-  CreateSessionRequestSchema, ListSessionsQuerySchema, MessageRequestSchema, ReattachRequestSchema, SidecarError, SkipRequestSchema,
+  CreateSessionRequestSchema, ExpertReportItemSchema, ListSessionsQuerySchema, MessageRequestSchema, ReattachRequestSchema, SidecarError, SkipRequestSchema,
   encodeFrame, sentenceFor,
 } from '../../contracts/index.ts';
 import { tokenStateOf } from '../admissions.ts';
@@ -56,16 +56,17 @@ export const sessionRoutes: RouteHandlers = {
     return reply.code(204).send();
   },
   [`POST ${S}/message/stream`]: async (request, reply) => {
+    request.deps.sessions.checkText(request.body(MessageRequestSchema.pick({ message: true })).message);
     const source = request.deps.sessions.send(request.sessionId, request.body(MessageRequestSchema)) ?? unknownSession();
     await answerWithStream(request, reply, { source });
   },
   [`POST ${S}/message/cancel`]: (request) => request.deps.sessions.cancel(request.sessionId),
   [`GET ${S}/events`]: async (request, reply) => {
-    const source = request.deps.sessions.follow(request.sessionId, request.header('last-event-id') ?? request.queryText('after'));
+    const source = request.deps.sessions.follow(request.sessionId, request.lastEventId());
     await answerWithStream(request, reply, { source, retryMs: 1_000 });
   },
   [`GET ${S}/expert-reports`]: (request) => ({
-    reports: request.deps.sessions.expertReports(request.sessionId),
+    reports: request.deps.sessions.expertReports(request.sessionId).map((report) => ExpertReportItemSchema.parse(report)),
   }),
   [`GET ${S}/expert-reports/{report_id}`]: (request) => {
     const wanted = request.param('report_id');

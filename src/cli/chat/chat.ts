@@ -31,11 +31,22 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     await converse(connection.client, { chapter: textOf(values['chapter']), session: textOf(values['session']) }, terminal);
     return EXIT.ok;
   } catch (error) {
-    if (error instanceof SidecarApiError) terminal.err(`sidecar chat: ${error.detail} (${error.code})\n`);
-    else if (error instanceof SupervisorError) terminal.err(`${error.problem.stderr}\nsidecar chat: the sidecar did not start (${error.message})\n`);
-    else throw error;
+    const sentence = explain(error);
+    if (sentence === null) throw error;
+    terminal.err(`sidecar chat: ${sentence}\n`);
     return EXIT.problems;
   }
+}
+
+/** What a person is told of a failure, null for a defect. */
+function explain(error: unknown): string | null {
+  if (error instanceof SidecarApiError) return `${error.detail} (${error.code})`;
+  if (!(error instanceof SupervisorError)) return null;
+  const { code, message, stderr } = error.problem;
+  if (code === 'STORE_LOCKED') {
+    return `a sidecar runs already and has the sessions (${message})\n  to talk to it, use the line "chat --url …" that \`npm start\` printed`;
+  }
+  return `the sidecar did not start: ${message} (${code})${code === 'CONFIG_INVALID' ? '' : `\n${stderr}`}`;
 }
 
 interface Wanted { chapter: string | undefined; session: string | undefined }
@@ -80,8 +91,20 @@ async function openSession(
     return { sessionId: known.session_id, isNew: known.turn_index === 0 };
   }
   const chapter = wanted.chapter ?? await pickChapter(client, ask);
-  const { session_id: sessionId } = await client.createSession({ chapter_id: chapter, session_id: wanted.session });
-  return { sessionId, isNew: true };
+  try {
+    const { session_id: sessionId } = await client.createSession({ chapter_id: chapter, session_id: wanted.session });
+    return { sessionId, isNew: true };
+  } catch (error) {
+    if (error instanceof SidecarApiError && error.code === 'CHAPTER_NOT_FOUND') throw await unknownChapter(client, { error, chapter });
+    throw error;
+  }
+}
+
+/** The places that were searched help authors; a learner wants to know which chapters there are. */
+async function unknownChapter(client: SidecarClient, { error, chapter }: { error: SidecarApiError; chapter: string | undefined }): Promise<SidecarApiError> {
+  const known = (await client.chapters()).map(({ chapter_id: id, title }) => `\n  ${id}   ${title}`);
+  const rest = known.length === 0 ? '; this sidecar has no chapters' : `; there are:${known.join('')}\n `;
+  return new SidecarApiError(error.status, error.code, { detail: `there is no chapter ${JSON.stringify(chapter ?? '')}${rest}`, cause: error });
 }
 
 /** A person is asked; a pipe gets the first chapter. */

@@ -2,8 +2,10 @@ import type { NormalisedEvent, SidecarClient } from '../../client/index.ts';
 import { SidecarApiError } from '../../client/index.ts';
 import type { Terminal } from '../terminal.ts';
 import { renderEvent } from './render-event.ts';
+import { SKIP_REASONS, readSkipReason } from './skip-reason.ts';
 
-export const COMMANDS_HELP = `  /skip [reason]   skip the current task; reasons: 已掌握 不感兴趣 太难了 太啰嗦
+export const COMMANDS_HELP = `  /skip [reason]   skip the current task; reasons:
+                   ${SKIP_REASONS}
   /report          show the progress page
   /cancel          stop the answer (also Ctrl-C)
   /end             end the session with a report
@@ -72,10 +74,13 @@ export class Conversation {
     else this.#remark(shown.remark);
   }
 
-  async #skip(reason: string): Promise<void> {
-    const answer = await this.#client.skipTask(this.#sessionId, reason === '' ? {} : { reason });
+  async #skip(words: string): Promise<void> {
+    const request = readSkipReason(words);
+    if (request === null) return this.#remark(`not a reason to skip; one of: ${SKIP_REASONS}`);
+    if (request.reason_text === '') return this.#remark('say it in your words: /skip other …');
+    const answer = await this.#client.skipTask(this.#sessionId, request);
     if (answer.needs_reason) {
-      this.#remark(`please say why you skip “${answer.skipped_task_title}”: /skip 已掌握, /skip 太难了 …`);
+      this.#remark(`please say why you skip “${answer.skipped_task_title}”: /skip with one of ${SKIP_REASONS}`);
     } else if (answer.skipped_task_id === '') {
       this.#remark('there is no open task');
     } else {

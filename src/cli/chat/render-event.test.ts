@@ -11,6 +11,9 @@ it.each<[NormalisedEvent, ReturnType<typeof renderEvent>]>([
   [{ type: 'llm_error', error: 'no key', code: 'LLM_AUTH', retryable: false }, { remark: 'no key (LLM_AUTH)' }],
   [{ type: 'error', message: 'gone', code: 'SESSION_NOT_FOUND' }, { remark: 'gone (SESSION_NOT_FOUND)' }],
   [{ type: 'expert_consultation', phase: 'error', payload: consultation }, { remark: 'data_inspector could not help' }],
+  [{ type: 'turn_phase', phase: 'thinking' }, { remark: 'thinking …' }],
+  [{ type: 'turn_phase', phase: 'recording' }, { remark: 'recording …' }],
+  [{ type: 'turn_phase', phase: 'remembering' }, null],
   [{ type: 'done', turnIndex: 1 }, null],
 ])('shows %j', (event, expected) => {
   expect(renderEvent(event)).toEqual(expected);

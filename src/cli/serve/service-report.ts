@@ -25,21 +25,34 @@ interface ReportParts {
 const KEPT_ERRORS = 50;
 const NANOSECONDS = 1e6;
 
+/** The last errors; the oldest leave first. */
+class RecentErrors {
+  #kept: Diagnostics['recent_errors'] = [];
+
+  add(error: Diagnostics['recent_errors'][number]): void {
+    this.#kept = [...this.#kept, error].slice(-KEPT_ERRORS);
+  }
+
+  list(): Diagnostics['recent_errors'] {
+    return this.#kept;
+  }
+}
+
 /** Facts about the running service, gathered when they are asked for. */
 export function createServiceReport(facts: ReportParts): ServiceReport & { begin(): void; close(): void } {
   const { clock } = facts.parts;
   const startedAt = clock.now().toISOString();
   const startedMs = clock.monotonicMs();
-  const errors: Diagnostics['recent_errors'] = [];
+  const errors = new RecentErrors();
+  const refusals = new RecentErrors();
   const loop = monitorEventLoopDelay({ resolution: 20 });
   loop.enable();
   return {
     version: facts.version,
     isStopping: () => facts.isStopping(),
     uptimeMs: () => Math.round(clock.monotonicMs() - startedMs),
-    noteError: (code, requestId) => {
-      errors.push({ at: clock.now().toISOString(), code, request_id: requestId });
-      if (errors.length > KEPT_ERRORS) errors.shift();
+    noteError: (code, requestId, { anybody }) => {
+      (anybody ? refusals : errors).add({ at: clock.now().toISOString(), code, request_id: requestId });
     },
     capabilities: async () => await describeCapabilities(facts),
     diagnostics: async () => ({
@@ -52,7 +65,8 @@ export function createServiceReport(facts: ReportParts): ServiceReport & { begin
       children: facts.lanes.children(),
       memory: { rss_bytes: process.memoryUsage.rss() },
       event_loop_delay_ms: Math.round(loop.max / NANOSECONDS),
-      recent_errors: [...errors],
+      recent_errors: errors.list(),
+      recent_refusals: refusals.list(),
     }),
     /** Forgets the delays of the start, when nobody could be waiting. */
     begin: () => loop.reset(),
@@ -76,9 +90,14 @@ async function describeCapabilities({ config, gateway, version, lanes, consultan
     auth_mode: config.auth.mode,
     lanes: { user: lane('user'), expert: lane('expert'), notebook: kernelGateway === null || remote === null ? lane('notebook') : remoteLane(kernelGateway, remote) },
     experts: await consultant.describe(),
-    limits: { ...LIMITS },
+    limits: limitsOf(config),
     features: [...FEATURES],
   };
+}
+
+/** The limits that hold here: settings may lower two of them. */
+function limitsOf({ turn }: Config): Capabilities['limits'] {
+  return { ...LIMITS, message_chars: Math.min(LIMITS.message_chars, turn.maxInputLength), memo_wait_ms: turn.memoWaitMs };
 }
 
 /** A lane that runs nothing claims no guard. */
