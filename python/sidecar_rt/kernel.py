@@ -27,16 +27,18 @@ def main():
 
     import kernel_bridge
     import kernel_output
+    import kernel_wire
     gate, caps = kernel_output.Gate(), kernel_output.Caps()
     bridge = kernel_bridge.Bridge(guarded.lifeline, out, caps, gate)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
     native = kernel_output.NativeOutput()
+    transport = kernel_wire.choose_transport(run_folder)
     bridge.begin({"protocol": PROTOCOL, **bootstrap.start_facts(), "ipykernel": metadata.version("ipykernel"),
-                  "pyzmq": zmq.__version__, "transport": "inproc"})
+                  "pyzmq": zmq.__version__, "transport": transport})
     try:
-        run(guarded, bridge, (caps, gate, native), run_folder, diagnostics)
+        run(guarded, bridge, (caps, gate, native), (run_folder, transport), diagnostics)
     except BaseException as error:
         bridge.writer.control("fatal", error=f"{type(error).__name__}: {error}"[:2000],
                               traceback=traceback.format_exc()[-TRACEBACK_CHARS:])
@@ -47,10 +49,10 @@ def main():
     os._exit(0)
 
 
-def run(guarded, bridge, output, run_folder, diagnostics):
+def run(guarded, bridge, output, place, diagnostics):
     import kernel_app
-    caps, gate, native = output
-    app = kernel_app.create_app(bridge, caps, gate, native, run_folder)
+    caps, _gate, _native = output
+    app = kernel_app.create_app(bridge, output, *place)
     watch_crashes(diagnostics)
     plain_streams_in_children([guarded.lifeline, diagnostics], app)
     start = bridge.wait_for_start()

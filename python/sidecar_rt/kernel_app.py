@@ -1,4 +1,4 @@
-"""ipykernel without ports and files: sockets on in-process names, no heartbeat, no configuration, history in memory only."""
+"""ipykernel without ports and files: sockets on in-process names where that can be, no heartbeat, no configuration, history in memory only."""
 import contextlib
 import os
 import signal
@@ -20,21 +20,50 @@ NAMES = ("shell", "stdin", "control")
 
 
 class GatedIOPubThread(IOPubThread):
-    """Holds the learner's threads back while the host is slow; the service threads never wait."""
+    """Holds the learner's threads back while the host is slow; the service threads never wait. Text that was written goes before it."""
 
     gate = None
+    native = None
+    _is_waking = False
 
     def send_multipart(self, *args, **kwargs):
-        if threading.current_thread().name not in SERVICE_THREADS:
+        thread = threading.current_thread()
+        if thread.name not in SERVICE_THREADS:
             self.gate.wait()
         self.gate.published()
+        if thread is self.thread:  # text, in its place among what is scheduled
+            self._really_send(*args, **kwargs)
+            return
+        self._send_text_first(thread)
         super().send_multipart(*args, **kwargs)
+
+    def schedule(self, f):
+        """One wake-up for all that is scheduled until the thread looks."""
+        if not self.thread.is_alive():
+            return f()
+        self._events.append(f)
+        if not self._is_waking:
+            self._is_waking = True
+            self._event_pipe.send(b"")
+
+    def _handle_event(self, msg):
+        self._is_waking = False  # before the events are counted: what comes later wakes anew
+        super()._handle_event(msg)
+
+    def _send_text_first(self, thread):
+        if self.native is not None and thread is threading.main_thread():
+            self.native.drain()
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, kernel_output.BoundedOutStream):
+                stream.send_in_order()
 
 
 class SidecarKernelApp(IPKernelApp):
     """The application class of a sidecar kernel."""
 
     bridge = None
+    private_transport = "inproc"
+    run_folder = None
     caps = None
     gate = None
     native = None
@@ -68,16 +97,15 @@ class SidecarKernelApp(IPKernelApp):
 
     def _bind_socket(self, bound, _port):
         name = NAMES[len(self.endpoints)] if len(self.endpoints) < len(NAMES) else "iopub"
-        self.endpoints[name] = f"inproc://sidecar-{name}"
         kernel_wire.unbounded(bound)
-        bound.bind(self.endpoints[name])
+        self.endpoints[name] = kernel_wire.bind_endpoint(bound, self.private_transport, name, self.run_folder)
         return 0
 
     def init_iopub(self, context):
         publisher = context.socket(zmq.XPUB)
         self._bind_socket(publisher, 0)
         self.configure_tornado_logger()
-        GatedIOPubThread.gate = self.gate
+        GatedIOPubThread.gate, GatedIOPubThread.native = self.gate, self.native
         self.iopub_thread = GatedIOPubThread(publisher, pipe=False, session=self.session)
         self.iopub_thread.start()
         self.iopub_socket = self.iopub_thread.background_socket
@@ -111,8 +139,10 @@ def wake_on_signals(loop):
     return sender  # the caller keeps it open
 
 
-def create_app(bridge, caps, gate, native, run_folder):
+def create_app(bridge, output, run_folder, transport):
     """Makes and initialises the kernel; nothing of the workspace is read."""
+    caps, gate, native = output
+    SidecarKernelApp.run_folder, SidecarKernelApp.private_transport = run_folder, transport
     SidecarKernelApp.bridge, SidecarKernelApp.caps, SidecarKernelApp.gate, SidecarKernelApp.native = bridge, caps, gate, native
     config = Config()
     config.HistoryManager.hist_file = ":memory:"

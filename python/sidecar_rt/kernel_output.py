@@ -1,4 +1,5 @@
 """What a cell may put out: the bounded output stream, the gate in front of a slow host, and the caps of each cell."""
+import array
 import codecs
 import collections
 import contextlib
@@ -8,6 +9,12 @@ import threading
 import time
 
 from ipykernel.iostream import OutStream
+
+try:
+    import fcntl
+    import termios
+except ImportError:  # Windows
+    fcntl = termios = None
 
 HIGH_BYTES = 4 * 1024 * 1024
 LOW_BYTES = 1024 * 1024
@@ -19,6 +26,7 @@ TAIL_FRAME_BYTES = 56 * 1024
 KEPT_CELLS = 64
 PIECE_CHARS = 256 * 1024
 DRAIN_S = 0.2
+BURST_S = 0.02
 
 
 class Gate:
@@ -167,15 +175,18 @@ def size_of(text):
 
 
 class BoundedOutStream(OutStream):
-    """ipykernel's stream with the cell's caps, the gate and a short flush interval."""
+    """ipykernel's stream with the cell's caps, the gate and a short flush interval, which joins the flushes of a burst too."""
 
     flush_interval = 0.05
+    _flushed_at = 0.0
+    _taken = None
     caps = None
     gate = None
     native = None
 
     def __init__(self, session, pub_thread, name, **options):
         options["watchfd"] = False
+        self._order = threading.Lock()
         super().__init__(session, pub_thread, name, **options)
         self._descriptor = 2 if name == "stderr" else 1
 
@@ -193,9 +204,55 @@ class BoundedOutStream(OutStream):
         return len(string)
 
     def flush(self):
+        """Sends what was written, at once after a quiet moment; within a burst the interval's timer sends it."""
+        now = time.monotonic()
+        if now - self._flushed_at < BURST_S:
+            return
         if self.native is not None and threading.current_thread() is threading.main_thread():
             self.native.drain()
-        super().flush()
+        if self._buffers:
+            self._flushed_at = now
+            self._flush()
+            self._wait_until_sent()
+
+    def close(self):
+        """Sends the rest first."""
+        self._flush()
+        self._wait_until_sent()
+        super().close()
+
+    def send_in_order(self):
+        """Sends what was written before anything that is published from now on, and nothing that is written from now on."""
+        if not self._buffers or self.pub_thread is None:
+            return
+        with self._order:
+            taken = super()._rotate_buffers()
+            self.pub_thread.schedule(lambda: self._send(taken))
+
+    def _flush(self):
+        thread = self.pub_thread and self.pub_thread.thread
+        if thread is None or not thread.is_alive():
+            super()._flush()  # a forked child, or the end
+            return
+        self._flush_pending = False
+        self.send_in_order()
+
+    def _send(self, taken):
+        """In the publishing thread: sends a text that was taken out of the buffers."""
+        self._taken = taken
+        super()._flush()
+
+    def _rotate_buffers(self):
+        taken, self._taken = self._taken, None
+        return super()._rotate_buffers() if taken is None else taken
+
+    def _wait_until_sent(self):
+        thread = self.pub_thread and self.pub_thread.thread
+        if thread is None or not thread.is_alive() or thread is threading.current_thread():
+            return
+        sent = threading.Event()
+        self.pub_thread.schedule(sent.set)
+        sent.wait(self.flush_timeout)
 
 
 class NativeOutput:
@@ -237,11 +294,7 @@ class NativeOutput:
 
 def waiting_bytes(descriptor):
     """Bytes that lie in a pipe; 0 where the system does not tell."""
-    try:
-        import array
-        import fcntl
-        import termios
-    except ImportError:
+    if fcntl is None:
         return 0
     count = array.array("i", [0])
     fcntl.ioctl(descriptor, termios.FIONREAD, count)

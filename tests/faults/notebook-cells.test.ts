@@ -16,7 +16,7 @@ afterAll(async () => { await bench[Symbol.asyncDispose](); });
 const run = (code: string, change: Parameters<NotebookBench['run']>[2] = {}) => bench.run(S, code, change);
 
 describe('a cell', () => {
-  it('answers with the last value, the counter and what was printed', async () => {
+  it('answers with the last value, the counter and what was printed (K03)', async () => {
     const answer = await run('import sys\nprint("out", flush=True)\nprint("err", file=sys.stderr, flush=True)\n6 * 7');
 
     expect(answer).toMatchObject({
@@ -43,13 +43,13 @@ describe('a cell', () => {
     ['LaTeX', 'from IPython.display import Latex, display\ndisplay(Latex("$x$"))', 'text/latex'],
     ['an inline plot', 'import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()', 'image/png'],
     ['a table', 'import pandas as pd\npd.DataFrame({"a": [1]})', 'text/html'],
-  ])('shows %s as data with its type', async (_title, code, mime) => {
+  ])('shows %s as data with its type (K06, E75)', async (_title, code, mime) => {
     const { outputs } = await run(code);
 
     expect(outputs.flatMap((output) => Object.keys((output.data ?? {}) as object))).toContain(mime);
   });
 
-  it('tells an error without colour, in answer and output alike', async () => {
+  it('tells an error without colour, in answer and output alike (K09)', async () => {
     const answer = await run('1 / 0');
 
     expect(answer).toMatchObject({ success: false, reason: 'error', error: { ename: 'ZeroDivisionError', evalue: 'division by zero' } });
@@ -59,9 +59,10 @@ describe('a cell', () => {
 
   it.each([
     ['a syntax error', 'if:', 'syntax_error', 'SyntaxError'],
-    ['an exit, and the kernel lives', 'import sys; sys.exit(3)', 'exit', 'SystemExit'],
-    ['no memory for one big object', 'bytearray(64 * 2**30)', 'memory_limit', 'MemoryError'],
-    ['a refused input', 'input("? ")', 'error', 'StdinNotImplementedError'],
+    ['an exit, and the kernel lives (E26)', 'import sys; sys.exit(3)', 'exit', 'SystemExit'],
+    ['an exit with a text, and the kernel lives (E26)', 'import sys; sys.exit("bye")', 'exit', 'SystemExit'],
+    ['no memory for one big object (E05)', 'bytearray(64 * 2**30)', 'memory_limit', 'MemoryError'],
+    ['a refused input (K15)', 'input("? ")', 'error', 'StdinNotImplementedError'],
     ['a file outside', 'open("/usr/planted", "w")', 'sandbox_denied', 'OSError'],
   ])('names the reason of %s', async (_title, code, reason, ename) => {
     const before = bench.notebooks.status(S).started_at;
@@ -71,7 +72,7 @@ describe('a cell', () => {
     expect([answer.reason, answer.error?.ename, bench.notebooks.status(S).started_at]).toEqual([reason, ename, before]);
   });
 
-  it('replaces displays by id, also those of an earlier cell, and ignores unknown ids', async () => {
+  it('replaces displays by id, also those of an earlier cell, and ignores unknown ids (K07)', async () => {
     const first = await run('from IPython.display import display, update_display\nh = display("old", display_id="d1")');
     const events: unknown[] = [];
     for await (const event of bench.stream(S, 'update_display("new", display_id="d1")\nupdate_display("x", display_id="never")')) events.push(event);
@@ -86,7 +87,7 @@ describe('a cell', () => {
     ['at once', 'clear_output()', ''],
     ['with the next output', 'clear_output(wait=True); print("b")', 'b\n'],
     ['not at all when nothing follows', 'clear_output(wait=True)', 'a\n'],
-  ])('clears outputs %s', async (_title, code, stdout) => {
+  ])('clears outputs %s (K08)', async (_title, code, stdout) => {
     const answer = await run(`from IPython.display import clear_output\nprint("a", flush=True)\n${code}`);
 
     expect(answer.stdout).toBe(stdout);
@@ -98,7 +99,7 @@ describe('a cell', () => {
     expect(answer.stdout).toBe('30% done\nac\n');
   });
 
-  it('shows what native code and children write, on both descriptors', async () => {
+  it('shows what native code and children write, on both descriptors (K27)', async () => {
     const code = `import os, subprocess, sys
 os.write(1, b"native out\\n")
 subprocess.run(["sh", "-c", "echo child out; echo child err >&2"])
@@ -120,13 +121,13 @@ print("last")`;
     ['a magic', '%pwd', expect.stringContaining('workspace'), ''],
     ['a shell line', '!echo hello', '', 'hello\n'],
     ['a shell cell', '%%bash\necho from bash', '', 'from bash\n'],
-  ])('runs %s', async (_title, code, repr, stdout) => {
+  ])('runs %s (K26)', async (_title, code, repr, stdout) => {
     const answer = await run(code);
 
     expect([answer.success, answer.result_repr, answer.stdout]).toEqual([true, repr, stdout]);
   });
 
-  it('asks for input, takes the answer, and hides a password', async () => {
+  it('asks for input, takes the answer, and hides a password (K15)', async () => {
     const prompts: unknown[] = [];
     let answer: unknown = null;
     for await (const event of bench.stream(S, 'import getpass\nname = input("name? ")\nsecret = getpass.getpass("pw? ")\nprint(name, len(secret))', { allow_stdin: true })) {
@@ -148,13 +149,13 @@ print("last")`;
 });
 
 describe('many outputs', () => {
-  it('loses none of 10000 small ones', async () => {
+  it('loses none of 10000 small ones (K28)', async () => {
     const answer = await run('for i in range(10000):\n    print(i)');
 
     expect(answer.stdout).toBe(Array.from({ length: 10_000 }, (_, index) => `${index}\n`).join(''));
   });
 
-  it('keeps both ends of 100 MB and says how much is missing', async () => {
+  it('keeps both ends of 100 MB and says how much is missing (K29)', async () => {
     const answer = await run('print("first")\nfor i in range(100_000):\n    print("x" * 999)\nprint("last")', { timeout_seconds: 120 });
 
     expect(answer).toMatchObject({ success: true, reason: 'output_limit' });
@@ -164,13 +165,13 @@ describe('many outputs', () => {
     expect(answer.stdout).toContain('characters left out');
   });
 
-  it('keeps one line of 256 MB as both of its ends', async () => {
+  it('keeps one line of 256 MB as both of its ends (E12)', async () => {
     const answer = await run('print("a" + "x" * 2**28 + "z")', { timeout_seconds: 120 });
 
     expect([answer.reason, answer.stdout.slice(0, 2), answer.stdout.slice(-2)]).toEqual(['output_limit', 'ax', 'z\n']);
   });
 
-  it('counts displays beyond the caps', async () => {
+  it('counts displays beyond the caps (E72)', async () => {
     const answer = await run('from IPython.display import display\nfor i in range(11_000):\n    display(i)', { timeout_seconds: 120 });
 
     expect(answer.outputs.length).toBeLessThanOrEqual(10_001);
@@ -179,7 +180,7 @@ describe('many outputs', () => {
 });
 
 describe('questions', () => {
-  it('completes behind an emoji, in code points', async () => {
+  it('completes behind an emoji, in code points (K10)', async () => {
     const code = 'word = "😀"; word.upp';
 
     const answer = await bench.notebooks.complete(S, { code, cursor_pos: [...code].length });
@@ -187,17 +188,17 @@ describe('questions', () => {
     expect(answer).toMatchObject({ matches: expect.arrayContaining([expect.stringContaining('upper')]), cursor_end: [...code].length });
   });
 
-  it('inspects', async () => {
+  it('inspects behind an emoji (K11)', async () => {
     const answer = await bench.notebooks.inspect(S, { code: '"😀"; len', cursor_pos: 8 });
 
     expect([answer.found, JSON.stringify(answer.data)]).toEqual([true, expect.stringContaining('number of items')]);
   });
 
-  it.each([['1 + 1', 'complete'], ['for i in range(3):', 'incomplete'], ['1 +', 'invalid']])('judges %s as %s', async (code, status) => {
+  it.each([['1 + 1', 'complete'], ['for i in range(3):', 'incomplete'], ['1 +', 'invalid']])('judges %s as %s (K12)', async (code, status) => {
     expect((await bench.notebooks.isComplete(S, code)).status).toBe(status);
   });
 
-  it('answers while a cell runs', async () => {
+  it('answers while a cell runs (K31)', async () => {
     const running = run('import os, time\nwhile not os.path.exists("go"): time.sleep(0.01)\n"waited"');
     const answer = await bench.notebooks.complete(S, { code: 'prin', cursor_pos: 4 });
     writeFileSync(join(bench.workspace(S), 'go'), '');

@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(async () => { await sidecar[Symbol.asyncDispose](); });
 
-describe("JupyterLab's client library", () => {
+describe("JupyterLab's client library (K33)", () => {
   let serverSettings: ServerConnection.ISettings;
   let kernels: KernelManager;
   let kernel: Kernel.IKernelConnection;
@@ -71,7 +71,7 @@ describe("JupyterLab's client library", () => {
     });
   });
 
-  it('exchanges messages with buffers over a comm', async () => {
+  it('exchanges messages with buffers over a comm (K14)', async () => {
     await execute(MIRROR);
     const comm = kernel.createComm('mirror');
     const mirrored = new Promise<KernelMessage.ICommMsgMsg>((resolve) => { comm.onMsg = resolve; });
@@ -95,10 +95,14 @@ describe("JupyterLab's client library", () => {
   it('restarts the kernel under its id, without its namespace', async () => {
     await execute('kept = 1');
     const { id } = kernel;
+    const states: string[] = [];
+    kernel.statusChanged.connect((_sender, state) => { states.push(state); });
 
     await kernel.restart();
 
     expect([kernel.id, (await execute('"kept" in globals()')).text]).toEqual([id, 'False']);
+    expect(states).toContain('restarting');
+    expect(states).not.toContain('autorestarting');
   });
 
   it('saves, reads, renames, lists and deletes in the workspace of a session', async () => {
@@ -133,7 +137,7 @@ describe("JupyterLab's client library", () => {
   });
 });
 
-describe('a Python client over the raw protocol', () => {
+describe('a Python client over the raw protocol (K34)', () => {
   let python: string;
   beforeAll(async () => { python = await jupyterPython(); }, JUPYTER_SETUP_MS);
 

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Socket } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { TOKEN, openNotebookService } from '../support/notebook-http.ts';
 import type { NotebookService } from '../support/notebook-http.ts';
 
@@ -63,14 +64,18 @@ describe('upgrades', () => {
     await expect(service.connect(kernelId, options)).rejects.toThrow(`status ${status}`);
   });
 
-  it('refuses an unknown kernel', async () => {
+  it('refuses an unknown kernel (E76)', async () => {
     await expect(service.connect('00000000-0000-4000-8000-000000000000')).rejects.toThrow('status 404');
   });
 
   it('admits a token in the query and sets no-delay', async () => {
+    const noDelay = vi.spyOn(Socket.prototype, 'setNoDelay');
     await using client = await service.connect(kernelId, { headers: {}, query: `&token=${TOKEN}` });
+    const { remotePort } = noDelay.mock.contexts.map((socket) => socket as Socket).find((socket) => socket.localPort === Number(new URL(service.url).port)) ?? {};
+    noDelay.mockRestore();
 
     expect(client.socket.readyState).toBe(client.socket.OPEN);
+    expect(remotePort).toBe((client.socket as unknown as { _socket: Socket })._socket.localPort);
   });
 });
 
@@ -95,7 +100,7 @@ describe('a client', () => {
     expect([body.result_repr, seen.channel]).toEqual(["'from the client'", 'iopub']);
   });
 
-  it('is answered like by a kernel when its cell is skipped after an error', async () => {
+  it('is answered like by a kernel when its cell is skipped after an error (K18)', async () => {
     await using client = await service.connect(kernelId);
     const failing = client.execute('import time; time.sleep(0.3); 1 / 0');
     const skipped = client.execute('"never"');
@@ -128,7 +133,7 @@ describe('a client', () => {
     expect(messages.find(({ header }) => header.msg_type === 'stream')?.content.text).toContain('Ada');
   });
 
-  it('opens and messages a comm with buffers in the v1 framing', async () => {
+  it('opens and messages a comm with buffers in the v1 framing (K32)', async () => {
     const { encodeV1, decodeV1 } = await import('../../src/execution/notebook/index.ts');
     await using plain = await service.connect(kernelId);
     await plain.done(plain.execute('def opened(comm, message):\n    @comm.on_msg\n    def echo(message): comm.send({"n": len(message["buffers"])}, buffers=[bytes(message["buffers"][0])[::-1]])\nget_ipython().kernel.comm_manager.register_target("mirror", opened)'));
@@ -150,17 +155,17 @@ describe('a client', () => {
   it.each([
     ['garbage', 'not json'], ['an iopub message', JSON.stringify({ channel: 'iopub', header: { msg_id: '1', msg_type: 'x' } })],
     ['no header', JSON.stringify({ channel: 'shell' })], ['bytes', Buffer.from([1, 2, 3])],
-  ])('is closed with 1003 for %s', async (_title, bytes) => {
+  ])('is closed with 1003 for %s (K32)', async (_title, bytes) => {
     const client = await service.connect(kernelId);
     client.socket.send(bytes);
 
     expect(await client.closed()).toBe(1003);
   });
 
-  it('is closed for a message of more than 16 MiB, and nobody else is', async () => {
+  it('is closed for a message of 100 MiB, and nobody else is (E76)', async () => {
     await using other = await service.connect(kernelId);
     const client = await service.connect(kernelId);
-    client.socket.send(Buffer.alloc(17 * 1024 * 1024));
+    client.socket.send(Buffer.alloc(100 * 1024 * 1024));
 
     expect(await client.closed()).toBe(1009);
     expect((await other.done(other.execute('1'))).length).toBeGreaterThan(3);
@@ -253,13 +258,13 @@ describe('contents', () => {
   it.each([
     ['leaves the workspace', '/../../store.db'], ['leaves it in disguise', '/%2e%2e/%2e%2e/store.db'], ['is absolute', '//etc/passwd'],
     ['is another session\'s folder through this one', '/..%2Fother'], ['is of nobody', '/nothing.txt'],
-  ])('does not find a path that %s', async (_title, path) => {
+  ])('does not find a path that %s (E76)', async (_title, path) => {
     const { status } = await service.call('GET', at(path));
 
     expect([400, 404]).toContain(status);
   });
 
-  it('saves a notebook of many outputs, and refuses one whose keys reach a prototype', async () => {
+  it('saves a notebook of many outputs, and refuses one whose keys reach a prototype (E74)', async () => {
     const outputs = Array.from({ length: 4_000 }, (_, index) => ({ output_type: 'display_data', metadata: {}, data: { 'text/plain': `${index}` } }));
     const cells = [{ id: 'c', cell_type: 'code', source: '', metadata: {}, outputs, execution_count: 1 }];
 
@@ -269,7 +274,7 @@ describe('contents', () => {
     expect([saved.status, planted.status, planted.body.reason]).toEqual([200, 422, 'NOTEBOOK_INVALID']);
   });
 
-  it('refuses a notebook that is none, and keeps the old file', async () => {
+  it('refuses a notebook that is none, and keeps the old file (E74)', async () => {
     const path = at('/kept.ipynb');
     await service.call('PUT', path, { type: 'notebook', content: { nbformat: 4, nbformat_minor: 5, metadata: {}, cells: [] } });
 
@@ -332,7 +337,7 @@ it('stops at once although a client never answers the close', async () => {
   client.socket.terminate();
 });
 
-it('keeps one client served while another one floods and a third one does not read', async () => {
+it('keeps one client served while another one floods and a third one does not read (K37)', async () => {
   const { body } = await service.call('POST', '/jupyter/api/kernels', {});
   const silent = await service.connect(body.id);
   await using flooding = await service.connect(body.id);

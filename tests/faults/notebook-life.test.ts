@@ -42,11 +42,11 @@ async function whenPrinting(session: string, code: string, onOutput: () => void)
 
 describe('interrupting', () => {
   it.each([
-    ['a loop', 'print("go", flush=True)\nwhile True: pass'],
-    ['a sleep', 'import time\nprint("go", flush=True)\ntime.sleep(60)'],
-    ['a child process', 'import subprocess\nprint("go", flush=True)\nsubprocess.run(["sleep", "60"])'],
+    ['a loop (K16)', 'print("go", flush=True)\nwhile True: pass'],
+    ['a sleep (K16)', 'import time\nprint("go", flush=True)\ntime.sleep(60)'],
+    ['a child process (K16)', 'import subprocess\nprint("go", flush=True)\nsubprocess.run(["sleep", "60"])'],
     ['an awaiting cell', 'import asyncio\nprint("go", flush=True)\nawait asyncio.sleep(60)'],
-    ['a flood', 'while True: print("x" * 999)'],
+    ['a flood (E10, K29)', 'while True: print("x" * 999)'],
   ])('ends %s and keeps the namespace', async (_title, code) => {
     const session = fresh();
     await bench.run(session, 'kept = 1');
@@ -58,7 +58,7 @@ describe('interrupting', () => {
     await bench.notebooks.endSession(session);
   });
 
-  it('has no effect while nothing runs', async () => {
+  it('has no effect while nothing runs (K17)', async () => {
     const session = fresh();
     await bench.run(session, 'kept = 1');
 
@@ -69,9 +69,9 @@ describe('interrupting', () => {
   });
 
   it.each([
-    ['swallows every interrupt', 'import time\nprint("go", flush=True)\nwhile True:\n    try:\n        while True: time.sleep(1)\n    except KeyboardInterrupt: pass'],
-    ['holds the interpreter in native code', 'import time\nprint("go", flush=True)\ntry: time.sleep(0.2)\nexcept KeyboardInterrupt: pass\nsum(range(10**13))'],
-    ['stops its own process', 'import os, signal, time\nprint("go", flush=True)\ntry: time.sleep(0.2)\nexcept KeyboardInterrupt: pass\nos.kill(os.getpid(), signal.SIGSTOP)'],
+    ['swallows every interrupt (E16)', 'import time\nprint("go", flush=True)\nwhile True:\n    try:\n        while True: time.sleep(1)\n    except KeyboardInterrupt: pass'],
+    ['holds the interpreter in native code (K16, E23)', 'import time\nprint("go", flush=True)\ntry: time.sleep(0.2)\nexcept KeyboardInterrupt: pass\nsum(range(10**13))'],
+    ['stops its own process (K21, E17)', 'import os, signal, time\nprint("go", flush=True)\ntry: time.sleep(0.2)\nexcept KeyboardInterrupt: pass\nos.kill(os.getpid(), signal.SIGSTOP)'],
   ])('ends a cell that %s, restarts, and says that the state is lost', async (_title, code) => {
     bench = impatient;
     const session = fresh();
@@ -108,11 +108,11 @@ describe('time limits', () => {
 
 describe('a kernel that ends by itself', () => {
   it.each([
-    ['exits', 'import os\nos._exit(7)', 'exit', 'exit 7'],
-    ['is killed', 'import os, signal\nos.kill(os.getpid(), signal.SIGKILL)', 'killed', 'SIGKILL'],
-    ['crashes', 'import ctypes\nctypes.string_at(0)', 'crashed', 'SIGSEGV'],
-    ['aborts', 'import os\nos.abort()', 'crashed', 'SIGABRT'],
-    ['writes a forged frame', 'import os, glob\nfor fd in range(3, 128):\n    try: os.write(fd, b"\\xff" * 64)\n    except OSError: pass\nimport time; time.sleep(5)', 'worker_lost', 'protocol'],
+    ['exits (K21, E68)', 'import os\nos._exit(7)', 'exit', 'exit 7'],
+    ['is killed (K21, E68)', 'import os, signal\nos.kill(os.getpid(), signal.SIGKILL)', 'killed', 'SIGKILL'],
+    ['crashes (K21, E25, E68)', 'import ctypes\nctypes.string_at(0)', 'crashed', 'SIGSEGV'],
+    ['aborts (E25)', 'import os\nos.abort()', 'crashed', 'SIGABRT'],
+    ['writes a forged frame (E44)', 'import os, glob\nfor fd in range(3, 128):\n    try: os.write(fd, b"\\xff" * 64)\n    except OSError: pass\nimport time; time.sleep(5)', 'worker_lost', 'protocol'],
   ])('%s: the cell says so, and the next one has a new kernel', async (_title, code, reason, detail) => {
     const session = fresh();
     await bench.run(session, 'kept = 1');
@@ -124,7 +124,7 @@ describe('a kernel that ends by itself', () => {
     await bench.notebooks.endSession(session);
   });
 
-  it('shows the last words of a crash', async () => {
+  it('shows the last words of a crash (K27, E25)', async () => {
     const session = fresh();
 
     const answer = await bench.run(session, 'import ctypes, os\nos.write(2, b"last words\\n")\nctypes.string_at(0)');
@@ -134,7 +134,7 @@ describe('a kernel that ends by itself', () => {
     await bench.notebooks.endSession(session);
   });
 
-  it('names the memory limit', async () => {
+  it('names the memory limit (K21, E03)', async () => {
     const session = fresh();
 
     const answer = await bench.run(session, 'blocks = []\nwhile True: blocks.append(bytearray(64 * 2**20))', { timeout_seconds: 60 });
@@ -153,7 +153,7 @@ describe('a kernel that ends by itself', () => {
     await bench.notebooks.endSession(session);
   });
 
-  it('stays dead after the third crash until a restart is asked for', async () => {
+  it('stays dead after the third crash until a restart is asked for (K22)', async () => {
     const session = fresh();
     for (let crash = 1; crash <= 3; crash += 1) await bench.run(session, 'import os\nos._exit(1)');
 
@@ -168,7 +168,7 @@ describe('a kernel that ends by itself', () => {
 });
 
 describe('restart, reset and end', () => {
-  it('restarts under the same id with an empty namespace, and ends running and waiting cells', async () => {
+  it('restarts under the same id with an empty namespace, and ends running and waiting cells (K19)', async () => {
     const session = fresh();
     await bench.run(session, 'kept = 1');
     const before = bench.notebooks.status(session);
@@ -213,7 +213,7 @@ describe('restart, reset and end', () => {
 });
 
 describe('the queue', () => {
-  it('skips what waits after an error, unless it said otherwise', async () => {
+  it('skips what waits after an error, unless it said otherwise (K18)', async () => {
     const session = fresh();
     await bench.run(session, '1');
 
@@ -255,7 +255,7 @@ describe('the queue', () => {
 });
 
 describe('the sandbox of a kernel', () => {
-  it('reads no configuration that a learner planted', async () => {
+  it('reads no configuration that a learner planted (E73)', async () => {
     const session = fresh();
     const home = join(bench.workspace(session), '..', 'home', '.ipython', 'profile_default');
     mkdirSync(join(home, 'startup'), { recursive: true });
@@ -283,7 +283,7 @@ describe('the sandbox of a kernel', () => {
     await bench.notebooks.endSession(session);
   });
 
-  it('listens on nothing and leaves no connection file', async () => {
+  it('listens on nothing and leaves no connection file (K01)', async () => {
     const session = fresh();
 
     const answer = await bench.run(session, `import glob, sys
@@ -315,7 +315,7 @@ it('ends the process of a kernel that nobody has used for half an hour, and says
   expect(await own.run(session, '"kept" in globals()')).toMatchObject({ result_repr: 'False', state_lost: true });
 });
 
-it('culls nothing because the machine slept for eight hours', async () => {
+it('culls nothing because the machine slept for eight hours (E62)', async () => {
   let now = 0;
   await using own = await openNotebookBench({ clock: { now: () => systemClock.now(), monotonicMs: () => systemClock.monotonicMs() + now } });
   const session = own.session('slept');

@@ -62,6 +62,7 @@ export const notebookRoutes: RouteHandlers = {
     requireSession(request);
     const { path } = request.query(NotebookFileQuerySchema);
     const { warnings, ...file } = await readNotebookFile(request.deps.sessions.files, request.sessionId, path);
+    request.deps.notebook?.prepare(request.sessionId); // Who opens a notebook is likely to run it.
     return reply.header('etag', file.etag).send(warnings.length === 0 ? file : { ...file, warnings });
   },
   [`PUT ${S}/notebook/file`]: async (request, reply) => {

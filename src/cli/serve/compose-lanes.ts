@@ -42,7 +42,11 @@ export function createLanes(
   const { clock, ids, log, redactor } = parts;
   const { store, sessions } = links;
   const guard = createGuard({ config, stateDir: join(config.sessionsDir, '.lanes'), clock, ids, log });
-  const pool = createWorkerPool({ guard, config, clock, log, mayFill: () => !links.isTurnWaiting() });
+  // Idle workers and spare kernels share one budget of memory, and one of them is made at a time.
+  const pool = createWorkerPool({
+    guard, config, clock, log, mayFill: () => !links.isTurnWaiting() && !notebooks.spares.isFilling,
+    otherMb: () => notebooks.spares.heldMb, releaseOther: (usedBefore) => notebooks.spares.releaseOldest(usedBefore),
+  });
   const runner = createUserRunner({
     guard, pool, store, config, clock, ids, log,
     foldersOf: (sessionId) => sessions().pathsOf(sessionId),
@@ -50,7 +54,7 @@ export function createLanes(
     redact: (text) => redactor.redact(text),
   });
   const experts = createExpertRunner({ guard, pool, store, config, clock, ids, log, workDir: join(config.sessionsDir, '.lanes', 'experts') });
-  const notebooks = createNotebooks({
+  const notebooks: Notebooks = createNotebooks({
     guard, store, config, clock, ids, log,
     foldersOf: (sessionId) => sessions().pathsOf(sessionId),
     files: {
@@ -60,6 +64,9 @@ export function createLanes(
     scratchDir: join(config.sessionsDir, '.lanes', 'kernels'),
     redact: (text) => redactor.redact(text),
     random: () => randomInt(RANDOM_STEPS) / RANDOM_STEPS,
+    spares: {
+      mayFill: () => !links.isTurnWaiting() && !pool.isFilling, otherMb: () => pool.heldMb, releaseOther: (usedBefore) => pool.releaseOldest(usedBefore),
+    },
   });
   const prepare = async (): Promise<void> => {
     await guard.sweep();
@@ -92,18 +99,21 @@ export function createLanes(
   };
 }
 
-/** Sessions that make a worker ready as soon as they are of interest. */
-export function withPreparation(sessions: Sessions, runner: UserRunner): Sessions {
+/** Sessions that make a worker and a kernel ready as soon as they are of interest. */
+export function withPreparation(sessions: Sessions, { runner, notebooks }: { runner: Pick<UserRunner, 'prepare'>; notebooks: Pick<Notebooks, 'prepare'> }): Sessions {
+  const prepare = (sessionId: string): void => {
+    void runner.prepare(sessionId).then(() => notebooks.prepare(sessionId));
+  };
   return {
     ...sessions,
     create: async (...request) => {
       const answer = await sessions.create(...request);
-      if (answer.workspace.has_starter_code) void runner.prepare(answer.session_id);
+      if (answer.workspace.has_starter_code) prepare(answer.session_id);
       return answer;
     },
     reattach: async (sessionId, ...request) => {
       const answer = await sessions.reattach(sessionId, ...request);
-      void runner.prepare(sessionId);
+      prepare(sessionId);
       return answer;
     },
   };

@@ -63,7 +63,7 @@ export async function composeServer(config: Config, parts: ProcessParts): Promis
   await consultant.recover();
   engine.recover();
   owned.defer(() => consultant.settled());
-  const sessions = withPreparation(bare, lanes.runner);
+  const sessions = withPreparation(bare, lanes);
 
   const report = createServiceReport({ ...core, sessions, lanes, consultant, version: parts.version, isStopping: () => stopping.isStopping });
   owned.defer(() => report.close());

@@ -8,7 +8,7 @@ import type { JupyterMessage } from './connection/jupyter-message.ts';
 import { createMessageMaker } from './connection/new-message.ts';
 import type { MessageMaker } from './connection/new-message.ts';
 import { startError } from './connection/pipe-connection.ts';
-import { checkNotebookCell, storeCellOutputs } from './files/store-outputs.ts';
+import { checkNotebookCell, storeResults } from './files/store-outputs.ts';
 import type { GatewayState } from './gateway/gateway.ts';
 import { REMOTE_GUARDS } from './gateway/remote-facts.ts';
 import { ASK_TIMES, askKernel, askOrRefuse } from './kernels/ask-kernel.ts';
@@ -30,6 +30,7 @@ interface RunPlan { sessionId: string | null; request: CellRequest; kernel: Kern
 
 class SessionNotebooks implements Notebooks {
   readonly jupyter: JupyterKernels;
+  readonly spares: Notebooks['spares'];
   readonly #deps: NotebooksDeps;
   readonly #registry: KernelRegistry;
   readonly #make: MessageMaker;
@@ -43,6 +44,7 @@ class SessionNotebooks implements Notebooks {
     this.#make = createMessageMaker(deps, `sidecar-${deps.ids.secret(9)}`);
     this.#registry = new KernelRegistry(deps, (kernel, message, onUnrun) => this.#runForClient(kernel, message, onUnrun));
     this.jupyter = createJupyterKernels(this.#registry, deps);
+    this.spares = this.#registry.launcher.pool;
   }
 
   async runCell(sessionId: string, request: CellRequest): Promise<CellAnswer> {
@@ -93,7 +95,7 @@ class SessionNotebooks implements Notebooks {
     return {
       state: wireState(kernel?.state ?? 'none'), detail: kernel?.state ?? 'none', execution_count: kernel?.executionCount ?? 0,
       python: info?.python ?? null, started_at: info === null ? null : kernel?.startedAt ?? null,
-      guards: info?.guards ?? this.#guardsOfLane(), warnings: info?.warnings ?? [], kernel_id: kernel?.id ?? null,
+      guards: info?.guards ?? this.#guardsOfLane(), warnings: [...info?.warnings ?? [], ...(kernel?.memoryWarning == null ? [] : [kernel.memoryWarning])], kernel_id: kernel?.id ?? null,
       origin: gateway === null ? 'pipe' : 'gateway', files: gateway === null ? 'local' : gateway.files.mode, state_lost: kernel?.hasLostState ?? false,
       gateway: this.#registry.launcher.gateway?.describe(sessionId) ?? null,
     };
@@ -176,11 +178,8 @@ class SessionNotebooks implements Notebooks {
     this.#runs.delete(run);
     if (sessionId === null) return answer;
     closeRecord(this.#deps, record, end);
-    if (request.notebook_path === undefined) return answer;
-    const warning = await storeCellOutputs(this.#deps.files, sessionId, {
-      path: request.notebook_path, cellId: request.cell_id, outputs, executionCount: answer.execution_count,
-    });
-    return warning === null ? answer : { ...answer, warnings: [warning] };
+    const warnings = await storeResults(this.#deps.files, sessionId, { request, answer, outputs, displays: kernel.displays.stored });
+    return warnings.length === 0 ? answer : { ...answer, warnings };
   }
 
   #newRun({ sessionId, request, kernel, message, emit }: RunPlan, executionId: string): CellRun {

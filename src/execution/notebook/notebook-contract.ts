@@ -7,6 +7,7 @@ import type { GatewayStart, GatewayState } from './gateway/gateway.ts';
 import type { GatewayTimes } from './gateway/gateway-times.ts';
 import type { AskTimes } from './kernels/ask-kernel.ts';
 import type { JupyterKernels } from './kernels/jupyter-kernels.ts';
+import type { KernelPool, SpareBudget } from './kernels/kernel-pool.ts';
 
 /** Folders of a session, as real absolute paths. */
 export interface NotebookFolders { folder: string; workspace: string; uploads: string; home: string }
@@ -33,6 +34,8 @@ export interface NotebooksDeps {
   redact(text: string): string;
   /** 0..1; spreads attempts to reach a gateway again. */
   random(): number;
+  /** How spare kernels share memory and processor with what else is kept ready; default: they have the pool for themselves. */
+  spares?: Partial<Omit<SpareBudget, 'poolMb'>>;
   /** Other times, for tests. */
   times?: Partial<TaskTimes & AskTimes>;
   gatewayTimes?: Partial<GatewayTimes>;
@@ -88,6 +91,8 @@ export interface Notebooks {
   /** How the gateway of the kernels is right now; null where they run here. Never throws. */
   gateway(): Promise<GatewayState | null>;
   active(): { kernels: number; busy: number };
+  /** The spare kernels, for what shares the budget with them. */
+  readonly spares: Pick<KernelPool, 'heldMb' | 'isFilling' | 'releaseOldest'>;
   stop(): Promise<void>;
   /** What `/jupyter` speaks to. */
   readonly jupyter: JupyterKernels;

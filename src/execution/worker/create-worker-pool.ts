@@ -15,12 +15,14 @@ export interface CreateWorkerPoolDeps {
   log: Log;
   /** Memory that other idle processes hold against the same budget, such as kernels. */
   otherMb?: () => number;
+  /** Ends one of them that was used before this time. */
+  releaseOther?: (usedBefore: number) => boolean;
   /** False while a turn waits for its first text. */
   mayFill?: () => boolean;
 }
 
 /** The pool of this machine. */
-export function createWorkerPool({ guard, config, clock, log, otherMb, mayFill }: CreateWorkerPoolDeps): WorkerPool {
+export function createWorkerPool({ guard, config, clock, log, otherMb, releaseOther, mayFill }: CreateWorkerPoolDeps): WorkerPool {
   let packages: readonly string[] = [];
   const learnPackages = async (): Promise<void> => {
     const search = await guard.python();
@@ -30,6 +32,7 @@ export function createWorkerPool({ guard, config, clock, log, otherMb, mayFill }
     guard, clock, log,
     poolMb: config.execution.poolMb ?? Math.min(DEFAULT_POOL_MB, Math.floor(totalmem() / MIB / 10)),
     otherMb: otherMb ?? (() => 0),
+    releaseOther: releaseOther ?? (() => false),
     mayFill: mayFill ?? (() => true),
     freeMemory: () => freemem() / totalmem(),
     learnRuntime: learnPackages,

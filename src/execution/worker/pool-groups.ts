@@ -51,7 +51,7 @@ export function gapsOf(groups: Iterable<Group>, now: number): Gap[] {
 }
 
 /** Takes the first idle worker out of the group that was used longest ago, but not later than `than`; that group will not ask for it again. */
-export function takeOldest(groups: Iterable<Group>, than: Group): Idle | null {
+export function takeOldest(groups: Iterable<Group>, than: Pick<Group, 'usedAt'>): Idle | null {
   let oldest: Group | undefined;
   for (const group of groups) {
     const mayLose = group !== than && group.idle.length > 0 && group.usedAt <= than.usedAt;

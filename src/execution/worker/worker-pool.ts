@@ -23,6 +23,8 @@ export interface WorkerPoolDeps {
   poolMb: number;
   /** Memory that other idle processes hold against the same budget, such as kernels. */
   otherMb(): number;
+  /** Ends one of those that was used before this time; false = there is none. */
+  releaseOther(usedBefore: number): boolean;
   /** Share of the machine's memory that is free, 0 to 1. */
   freeMemory(): number;
   /** False while a turn waits for its first text. */
@@ -42,7 +44,7 @@ export class WorkerPool {
   readonly #groups = new Map<string, Group>();
   readonly #holds: (() => boolean)[] = [];
   readonly #stopping = new AbortController();
-  #filling: { group: string; done: Promise<void>; abort: AbortController } | null = null;
+  #filling: { group: string; kind: WorkerKind; done: Promise<void>; abort: AbortController } | null = null;
   #retry: NodeJS.Timeout | null = null;
   #sweep: NodeJS.Timeout | null = null;
 
@@ -98,6 +100,20 @@ export class WorkerPool {
   idleCount(groupId?: string): number {
     const groups = groupId === undefined ? [...this.#groups.values()] : [this.#groups.get(groupId)];
     return groups.reduce((sum, group) => sum + (group?.idle.length ?? 0), 0);
+  }
+
+  /** What the idle workers hold of the budget, the one that is being started included. */
+  get heldMb(): number {
+    return heldMb(this.#groups.values()) + (this.#filling === null ? 0 : WORKER_MB[this.#filling.kind]);
+  }
+
+  get isFilling(): boolean {
+    return this.#filling !== null;
+  }
+
+  /** Ends an idle worker of the group that was used longest ago, if that was before this time. */
+  releaseOldest(usedBefore: number): boolean {
+    return this.#endOldest({ usedAt: usedBefore });
   }
 
   /** Fills now what can be filled, and resolves when nothing is being filled any more. */
@@ -166,7 +182,7 @@ export class WorkerPool {
     const gap = isShort ? undefined : gaps.find((each) => this.#makeRoom(each));
     if (gap === undefined) return;
     const abort = new AbortController();
-    this.#filling = { group: gap.group.spec.group, abort, done: this.#fill(gap, AbortSignal.any([abort.signal, this.#stopping.signal])) };
+    this.#filling = { group: gap.group.spec.group, kind: gap.kind, abort, done: this.#fill(gap, AbortSignal.any([abort.signal, this.#stopping.signal])) };
   }
 
   #pumpAfter(ms: number): void {
@@ -177,15 +193,14 @@ export class WorkerPool {
     }, ms));
   }
 
-  /** Ends idle workers of groups that were used longer ago, until this one fits. False when it does not. */
+  /** Ends idle workers of groups that were used longer ago, then others that share the budget, until this one fits. False when it does not. */
   #makeRoom({ group, kind }: Gap): boolean {
-    const most = this.#deps.poolMb - this.#deps.otherMb() - WORKER_MB[kind];
-    if (most < 0) return false;
-    while (heldMb(this.#groups.values()) > most) if (!this.#endOldest(group)) return false;
+    const room = (): number => this.#deps.poolMb - this.#deps.otherMb() - WORKER_MB[kind] - heldMb(this.#groups.values());
+    while (room() < 0) if (!this.#endOldest(group) && !this.#deps.releaseOther(group.usedAt)) return false;
     return true;
   }
 
-  #endOldest(than: Group): boolean {
+  #endOldest(than: Pick<Group, 'usedAt'>): boolean {
     const idle = takeOldest(this.#groups.values(), than);
     void idle?.worker.child.kill();
     return idle !== null;

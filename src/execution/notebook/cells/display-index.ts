@@ -1,5 +1,6 @@
 import type { JsonObject } from '../connection/jupyter-message.ts';
 import type { DisplayIndex } from './cell-outputs.ts';
+import { StoredDisplays } from '../files/stored-displays.ts';
 import type { RichOutput } from './output-types.ts';
 
 const KEPT_IDS = 2_000;
@@ -7,6 +8,7 @@ const KEPT_OUTPUTS = 200;
 
 /** Remembers the displays of a kernel by id; the oldest ids leave first. */
 export class KernelDisplays implements DisplayIndex {
+  readonly stored = new StoredDisplays();
   readonly #byId = new Map<string, RichOutput[]>(); // bounded by KEPT_IDS, cleared with the kernel's outputs
 
   add(displayId: string, output: RichOutput): void {
@@ -22,7 +24,7 @@ export class KernelDisplays implements DisplayIndex {
 
   update(displayId: string, { data, metadata }: { data: JsonObject; metadata: JsonObject }): boolean {
     const outputs = this.#byId.get(displayId);
-    for (const output of outputs ?? []) Object.assign(output, { data, metadata });
+    for (const output of outputs ?? []) this.stored.changed(Object.assign(output, { data, metadata }));
     return outputs !== undefined;
   }
 

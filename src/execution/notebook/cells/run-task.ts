@@ -19,6 +19,8 @@ export interface TaskTools {
   clock: Clock;
   times: TaskTimes;
   onResponsive(isResponsive: boolean): void;
+  /** The kernel has said anew what it holds while this request runs. */
+  onMemory(connection: KernelConnection, task: ExecuteTask): void;
 }
 
 /** One execute request inside a kernel: done when reply and idle have come, in any order, or when the kernel is gone. */
@@ -153,9 +155,9 @@ export class RunningTask {
     this.#subscriptions.dispose();
     this.#deadline?.cancel();
     for (const timer of [this.#settle, this.#ladder, this.#input]) if (timer !== null) clearTimeout(timer);
-    // The meter takes its new starting point between cells: within one it would count what was just written as old.
-    if (end.how === 'done') this.#connection.settleCell();
     this.#ended.resolve(end);
+    // The meter takes its new starting point between cells: within one it would count what was just written as old.
+    if (end.how === 'done') setImmediate(() => this.#connection.settleCell());
   }
 
   #watch(): void {
@@ -167,7 +169,10 @@ export class RunningTask {
       if (this.#isOver) return;
       this.#missed = isAnswered ? 0 : this.#missed + 1;
       if (this.#missed === MISSED_PINGS) this.#tools.onResponsive(false);
-      if (isAnswered) this.#tools.onResponsive(true);
+      if (isAnswered) {
+        this.#tools.onResponsive(true);
+        this.#tools.onMemory(this.#connection, this.#task);
+      }
       next();
     };
     next();

@@ -33,6 +33,8 @@ export interface KernelConnection {
   readonly origin: 'pipe' | 'gateway';
   readonly info: KernelInfo;
   readonly pid: number | null;
+  /** What its processes held at the last answered ping; null where that is not known. */
+  readonly memoryBytes: number | null;
   /** A cell has ended: what the next one may add to the disk counts from here. */
   settleCell(): void;
   /** Handed over, or rejected with KernelGone. */

@@ -79,6 +79,7 @@ export class PipeConnection implements KernelConnection {
   #hasSaidBye = false;
   #pingId = 0;
   #chunkCount = 0;
+  #memoryBytes: number | null = null;
 
   constructor(id: string, child: GuardedChild) {
     this.id = id;
@@ -91,6 +92,10 @@ export class PipeConnection implements KernelConnection {
 
   get pid(): number {
     return this.child.pid;
+  }
+
+  get memoryBytes(): number | null {
+    return this.#memoryBytes;
   }
 
   get info(): KernelInfo {
@@ -197,6 +202,7 @@ export class PipeConnection implements KernelConnection {
     if (frame.kind === FRAME_KIND.message) return this.#messages.tell(messageOfFrame(frame));
     const control = readBridgeControl(frame.parts[0]);
     if (control.op === 'dropped') this.#drops.tell({ parentId: control.parent_id, ...control });
+    if (control.op === 'pong') this.#memoryBytes = control.rss_bytes === 0 ? null : control.rss_bytes;
     if (control.op === 'bye') this.#hasSaidBye = true;
     this.#controls.tell(control);
   }

@@ -13,7 +13,7 @@ const message: fc.Arbitrary<JupyterMessage> = fc.record({
 });
 const toBytes = (text: string | Buffer): Buffer => Buffer.from(text);
 
-describe('framings', () => {
+describe('framings (K32)', () => {
   it('v1 gives back what was sent', () => {
     fc.assert(fc.property(message, (sent) => { expect(decodeV1(encodeV1(sent))).toEqual(sent); }));
   });

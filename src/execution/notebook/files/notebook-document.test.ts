@@ -6,7 +6,7 @@ const four = (cells: unknown[], extra: object = {}): object => ({ nbformat: 4, n
 const code = (change: object = {}): object => ({ id: 'a', cell_type: 'code', source: '1', metadata: {}, outputs: [], execution_count: null, ...change });
 const textOf = (value: unknown): string => new TextDecoder().decode(serializeNotebook(parseNotebook(value).notebook));
 
-describe('reading', () => {
+describe('reading (K38)', () => {
   it.each([
     ['4.0, without ids', { nbformat: 4, nbformat_minor: 0, metadata: {}, cells: [{ cell_type: 'markdown', source: ['# a\n', 'b'], metadata: {} }] }, '# a\nb'],
     ['4.4, without ids', { nbformat: 4, nbformat_minor: 4, metadata: {}, cells: [{ cell_type: 'raw', source: 'raw', metadata: {} }] }, 'raw'],
@@ -46,7 +46,7 @@ describe('reading', () => {
     ]);
   });
 
-  it('renames twin and impossible ids, and says so', () => {
+  it('renames twin and impossible ids, and says so (E74)', () => {
     const { notebook, warnings } = parseNotebook(four([code({ id: 'a' }), code({ id: 'a' }), code({ id: 'no spaces' })]));
 
     expect(new Set(notebook.cells.map(({ id }) => id)).size).toBe(3);
@@ -76,7 +76,7 @@ describe('reading', () => {
   });
 });
 
-describe('writing', () => {
+describe('writing (K38)', () => {
   it('has indent 1, sorted keys, lists of lines, whole base64, JSON as objects, and a final newline', () => {
     const outputs = [
       { output_type: 'stream', name: 'stdout', text: 'a\nb\n' },

@@ -109,6 +109,16 @@ function outputOnDisk(output: JsonObject): JsonObject {
   return { ...output, data: Object.fromEntries(entries) };
 }
 
+/** An output as it reads when it has been written to a file. */
+export function outputAsRead(output: JsonObject): JsonObject {
+  return readOutput(outputOnDisk(output), '$');
+}
+
+/** Equal as JSON, whatever the order of keys. */
+export function sameJson(left: unknown, right: unknown): boolean {
+  return JSON.stringify(sorted(left)) === JSON.stringify(sorted(right));
+}
+
 /** Text as lines; everything else is base64 and stands in one piece. */
 function mimeOnDisk(mime: string, value: string): string | string[] {
   const isText = mime.startsWith('text/') || mime === 'image/svg+xml' || mime === 'application/javascript' || mime.endsWith('+xml');

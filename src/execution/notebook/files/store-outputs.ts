@@ -1,8 +1,11 @@
 import { LIMITS, SidecarError } from '../../../contracts/index.ts';
+import type { CellAnswer, CellRequest } from '../../../contracts/index.ts';
 import type { CellOutput } from '../cells/output-types.ts';
 import type { NotebookFiles } from '../notebook-contract.ts';
 import { parseNotebookBytes, serializeNotebook } from './notebook-document.ts';
 import { readNotebookFile } from './notebook-file.ts';
+import { updateStoredDisplays } from './stored-displays.ts';
+import type { StoredDisplays } from './stored-displays.ts';
 
 const ATTEMPTS = 3;
 
@@ -13,8 +16,23 @@ export async function checkNotebookCell(files: NotebookFiles, sessionId: string,
   throw new SidecarError('VALIDATION_FAILED', 'no such cell', { detail: { en: 'cell_id: no such code cell in this notebook', zh: 'cell_id：笔记本中没有这个代码单元' } });
 }
 
+export interface CellResults { request: CellRequest; answer: CellAnswer; outputs: readonly CellOutput[]; displays: StoredDisplays }
+
+/** Brings what a cell has put out into its notebook file, if it named one, and its updates into those of earlier cells. Answers with warnings. */
+export async function storeResults(
+  files: NotebookFiles, sessionId: string, { request, answer, outputs, displays }: CellResults,
+): Promise<string[]> {
+  const { notebook_path: path, cell_id: cellId } = request;
+  const changed = displays.takeChanged();
+  const warning = path === undefined ? null
+    : await storeCellOutputs(files, sessionId, { path, cellId, outputs, executionCount: answer.execution_count });
+  if (path !== undefined && cellId !== undefined && warning === null) displays.note(outputs, { path, cellId });
+  const others = changed.length === 0 ? [] : await updateStoredDisplays(files, sessionId, changed);
+  return warning === null ? others : [warning, ...others];
+}
+
 /** Puts outputs and counter into the cell of a notebook file. Answers with a warning when the cell is gone meanwhile. */
-export async function storeCellOutputs(
+async function storeCellOutputs(
   files: NotebookFiles, sessionId: string,
   result: { path: string; cellId: string | undefined; outputs: readonly CellOutput[]; executionCount: number | null },
 ): Promise<string | null> {

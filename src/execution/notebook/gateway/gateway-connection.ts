@@ -41,6 +41,7 @@ export class GatewayConnection implements KernelConnection {
   readonly id: string;
   readonly origin = 'gateway';
   readonly pid = null;
+  readonly memoryBytes = null;
   readonly gone: Promise<KernelGoneFacts>;
   readonly #options: GatewayKernelOptions;
   readonly #messages = new Listeners<JupyterMessage>();

@@ -35,6 +35,12 @@ export async function askOrRefuse(connection: KernelConnection, tools: { clock: 
   return answer;
 }
 
+/** Asks on the main shell; waits for a cell that runs. Null = no answer in time. */
+export async function askMainShell(connection: KernelConnection, tools: { clock: Clock; ids: Ids }, question: Question): Promise<JsonObject | null> {
+  const request = createMessageMaker(tools, `sidecar-${connection.id}`)('shell', question.type, question.content);
+  return await exchange(connection, request, AbortSignal.timeout(question.timeoutMs));
+}
+
 async function openSubshell(connection: KernelConnection, request: JupyterMessage): Promise<string | null> {
   const { supported_features: features } = connection.info.reply;
   if (!Array.isArray(features) || !features.includes('kernel subshells')) return null;

@@ -31,8 +31,8 @@ export class ClientHub implements Disposable {
     const { kernel } = options;
     this.#subscriptions.use(kernel.onMessage((message) => this.#route(message)));
     this.#subscriptions.use(kernel.onEvent((event) => {
-      if (event.type === 'lost') this.#tellLoss(event.willRestart);
-      if (event.type === 'state' && event.state === 'restarting') this.#broadcastState('restarting');
+      if (event.type === 'lost') this.#tellLoss(event);
+      if (event.type === 'starting') this.#broadcastState('starting');
       if (event.type === 'started') this.#broadcastState('idle');
     }));
   }
@@ -113,8 +113,10 @@ export class ClientHub implements Disposable {
     this.#broadcast(this.#options.makeMessage('iopub', 'status', { execution_state: state }));
   }
 
-  #tellLoss(willRestart: boolean): void {
-    this.#broadcastState(willRestart ? 'autorestarting' : 'dead');
+  #tellLoss({ willRestart, isAsked }: { willRestart: boolean; isAsked: boolean }): void {
+    if (isAsked && willRestart) return; // A normal start follows.
+    // Jupyter's own word for a restart that nobody asked for, which makes its clients give open requests up; then the exact one.
+    for (const state of willRestart ? ['restarting', 'autorestarting'] : ['dead']) this.#broadcastState(state);
     if (willRestart) return;
     for (const client of this.#clients.values()) client.sink?.dead();
   }

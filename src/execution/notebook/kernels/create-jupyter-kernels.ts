@@ -1,7 +1,8 @@
 import type { NotebooksDeps } from '../notebook-contract.ts';
 import { startError } from '../connection/pipe-connection.ts';
 import type { JupyterKernels, KernelModel } from './jupyter-kernels.ts';
-import type { Kernel, LifeState } from './kernel.ts';
+import type { Kernel } from './kernel.ts';
+import type { LifeState } from './kernel-contract.ts';
 import type { KernelRegistry } from './kernel-registry.ts';
 
 /** What `/jupyter` may do with the kernels of this process. */

@@ -1,4 +1,4 @@
-import { SidecarError } from '../../../contracts/index.ts';
+import { SidecarError, languageOf } from '../../../contracts/index.ts';
 import { createMessageMaker } from '../connection/new-message.ts';
 import type { JupyterMessage } from '../connection/jupyter-message.ts';
 import type { NotebooksDeps } from '../notebook-contract.ts';
@@ -6,6 +6,7 @@ import { TASK_TIMES } from '../cells/run-task.ts';
 import { ClientHub } from './client-hub.ts';
 import { Kernel } from './kernel.ts';
 import { KernelLauncher } from './kernel-launcher.ts';
+import { MemoryNotice } from './memory-notice.ts';
 
 const PER_SESSION = 4;
 const IN_ALL = 8;
@@ -53,14 +54,16 @@ export class KernelRegistry {
     if (this.#entries.size >= IN_ALL || ofSession >= PER_SESSION) throw new SidecarError('QUEUE_FULL', 'too many kernels');
     const { clock, log, ids, store, times } = this.#deps;
     const id = ids.uuid();
+    const makeMessage = createMessageMaker(this.#deps, `sidecar-${id}`);
+    const language = sessionId === null ? 'en' : languageOf(store.sessions.get(sessionId)?.language ?? 'en');
     const kernel = new Kernel({
-      id, sessionId, path, clock, log, times: { ...TASK_TIMES, ...times },
+      id, sessionId, path, makeMessage, memory: new MemoryNotice(language), clock, log, times: { ...TASK_TIMES, ...times },
       hasOldState: isMain && sessionId !== null && store.executions.list(sessionId, { lane: 'notebook', limit: 1 }).length > 0,
       launch: async (signal) => (sessionId === null ? await this.launcher.inScratch(id, signal) : await this.launcher.forSession(sessionId, signal)),
       prepare: async () => { if (sessionId !== null) await this.launcher.prepareSession(sessionId); },
     });
     const hub = new ClientHub({
-      kernel, makeMessage: createMessageMaker(this.#deps, `sidecar-${id}`),
+      kernel, makeMessage,
       execute: (message, onUnrun) => this.#execute(kernel, message, onUnrun),
     });
     this.#entries.set(id, { kernel, hub, isMain });
@@ -95,6 +98,7 @@ export class KernelRegistry {
 
   async endSession(sessionId: string): Promise<void> {
     await Promise.all([this.launcher.pool.release(sessionId), ...this.ofSession(sessionId).map((kernel) => this.end(kernel.id))]);
+    this.launcher.forgetSession(sessionId);
   }
 
   /** Ends the processes of kernels that nobody has used for long; time asleep does not count. */

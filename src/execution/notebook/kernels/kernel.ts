@@ -1,38 +1,15 @@
-import type { Clock, Log } from '../../../config/index.ts';
 import type { JupyterMessage } from '../connection/jupyter-message.ts';
 import { KernelGone } from '../connection/kernel-connection.ts';
-import type { KernelConnection, KernelGoneFacts, KernelInfo, KernelState } from '../connection/kernel-connection.ts';
+import type { KernelConnection, KernelGoneFacts, KernelInfo } from '../connection/kernel-connection.ts';
 import { Listeners } from '../connection/listeners.ts';
 import { KernelStartFailure } from '../connection/pipe-connection.ts';
 import { KernelDisplays } from '../cells/display-index.ts';
 import type { ExecuteTask } from '../cells/execute-task.ts';
-import type { TaskTimes } from '../cells/run-task.ts';
 import { TaskQueue } from '../cells/task-queue.ts';
 import { CrashCount } from './crash-count.ts';
+import type { KernelEvent, KernelOptions, LifeState } from './kernel-contract.ts';
 
 const GRACE_MS = 300;
-
-/** `none` = no process: not started yet, or culled. */
-export type LifeState = KernelState | 'none';
-
-/** What watchers of a kernel are told beside its messages. */
-export type KernelEvent = { type: 'state'; state: LifeState } | { type: 'lost'; facts: KernelGoneFacts; willRestart: boolean } | { type: 'started' };
-
-export interface KernelOptions {
-  id: string;
-  sessionId: string | null;
-  /** Path that a client named it by. */
-  path: string;
-  /** A ready process, pre-warmed or new. */
-  launch(signal: AbortSignal): Promise<KernelConnection>;
-  /** Before a cell runs: brings the workspace up to date. */
-  prepare(): Promise<void>;
-  clock: Clock;
-  log: Log;
-  times: TaskTimes;
-  /** Cells have run before in this session, in a process that is gone. */
-  hasOldState: boolean;
-}
 
 /** A kernel with a stable id over all its processes: start, restart, crash, end, and the queue of its cells. */
 export class Kernel {
@@ -55,6 +32,8 @@ export class Kernel {
   #lastActivity: Date;
   #idleMs = 0;
   #isExpected = false;
+  /** The end of the process before this one, which nobody waits for but the next end. */
+  #ending: Promise<void> = Promise.resolve();
   /** Open sockets of clients. */
   clients = 0;
 
@@ -79,6 +58,7 @@ export class Kernel {
         if (this.#state === 'busy' && !isResponsive) this.#setState('unresponsive');
         if (this.#state === 'unresponsive' && isResponsive) this.#setState('busy');
       },
+      onMemory: (connection, task) => this.#watchMemory(connection, task),
     });
   }
 
@@ -122,14 +102,16 @@ export class Kernel {
     this.#touch();
     this.#crashes.forget();
     this.queue.cancelWaiting('restarted');
+    await this.#ending; // At most one old process beside the new one.
     const old = this.#release();
     this.#setState('restarting');
     const isBusy = this.queue.isBusy;
     const fresh = this.connect();
-    const ended = old === null ? Promise.resolve() : isBusy ? old.kill('cancelled', 'restarted') : old.shutdown(GRACE_MS);
+    this.#ending = (isBusy ? old?.kill('cancelled', 'restarted') : old?.shutdown(GRACE_MS)) ?? Promise.resolve();
     if (options.clears) this.displays.clear();
     this.#stateLost = false;
-    await Promise.all([fresh, ended]);
+    // A running cell ends with its process; an idle process ends while the new one is in use.
+    await Promise.all([fresh, isBusy ? this.#ending : null]);
   }
 
   /** Ends the process but keeps the kernel: the next cell starts a new one. */
@@ -138,7 +120,7 @@ export class Kernel {
     this.#stateLost = this.#stateLost || this.#executionCount > 0;
     this.#executionCount = 0;
     this.#setState('none');
-    await old?.shutdown(GRACE_MS);
+    await Promise.all([this.#ending, old?.shutdown(GRACE_MS)]);
   }
 
   /** Ends the kernel for good. */
@@ -148,9 +130,12 @@ export class Kernel {
     const starting = this.#starting;
     const old = this.#release();
     this.#setState('dead');
-    await (this.queue.isBusy ? old?.kill('cancelled', 'ended') : old?.shutdown(GRACE_MS));
+    await Promise.all([this.#ending, this.queue.isBusy ? old?.kill('cancelled', 'ended') : old?.shutdown(GRACE_MS)]);
     await starting?.catch(() => undefined); // Ended by the signal.
   }
+
+  /** The sentence about a process that comes near its memory limit. */
+  get memoryWarning(): string | null { return this.#connection === null ? null : this.#options.memory.text; }
 
   /** A client asked the process itself to end, to come back or not: that is no crash. */
   expectEnd(): void {
@@ -175,6 +160,7 @@ export class Kernel {
 
   async #start(): Promise<KernelConnection> {
     if (this.#state !== 'restarting') this.#setState('starting');
+    this.#events.tell({ type: 'starting' });
     try {
       const connection = await this.#options.launch(this.#stop.signal);
       if (this.#stop.signal.aborted) {
@@ -191,6 +177,7 @@ export class Kernel {
 
   #adopt(connection: KernelConnection): void {
     this.#connection = connection;
+    this.#options.memory.clear();
     this.#executionCount = 0;
     this.#startedAt = this.#options.clock.now().toISOString();
     connection.onMessage((message) => this.#hear(message));
@@ -218,11 +205,14 @@ export class Kernel {
     this.#release();
     this.#stateLost = this.#stateLost || this.#executionCount > 0;
     if (facts.detail === 'culled') return this.#setCulled(facts);
-    const delayMs = this.#restartDelay(facts);
+    const isAsked = this.#isExpected;
+    this.#isExpected = false;
+    // A kernel that we had to end ourselves has not crashed.
+    const delayMs = isAsked || facts.detail === 'interrupt_ignored' ? 0 : this.#crashes.add();
     const willRestart = delayMs !== null;
     this.#options.log.warn({ kernel: this.id, reason: facts.reason, detail: facts.detail, willRestart }, 'a kernel was lost');
     this.#setState(willRestart ? 'restarting' : 'dead');
-    this.#events.tell({ type: 'lost', facts, willRestart });
+    this.#events.tell({ type: 'lost', facts, willRestart, isAsked });
     if (delayMs === null) return;
     setTimeout(() => this.#restartAfterLoss(), delayMs).unref();
   }
@@ -231,7 +221,7 @@ export class Kernel {
   #setCulled(facts: KernelGoneFacts): void {
     this.#executionCount = 0;
     this.#setState('none');
-    this.#events.tell({ type: 'lost', facts, willRestart: true });
+    this.#events.tell({ type: 'lost', facts, willRestart: true, isAsked: false });
   }
 
   #restartAfterLoss(): void {
@@ -239,11 +229,14 @@ export class Kernel {
     this.connect().catch((error: unknown) => this.#options.log.warn({ kernel: this.id, error: String(error) }, 'a kernel could not be restarted'));
   }
 
-  /** Null = too many crashes. A kernel that we had to end ourselves has not crashed. */
-  #restartDelay({ detail }: KernelGoneFacts): number | null {
-    const isExpected = this.#isExpected;
-    this.#isExpected = false;
-    return isExpected || detail === 'interrupt_ignored' ? 0 : this.#crashes.add();
+  /** Tells the running cell, and whoever follows it, when the limit is near. */
+  #watchMemory(connection: KernelConnection, task: ExecuteTask): void {
+    const text = this.#options.memory.note(connection.memoryBytes, connection.info.limits?.memoryBytes ?? null);
+    if (text === null) return;
+    const message = this.#options.makeMessage('iopub', 'stream', { name: 'stderr', text: `[sidecar] ${text}\n` });
+    const told = { ...message, parent_header: task.message.header };
+    task.onMessage(told);
+    this.#messages.tell(told);
   }
 
   #touch(): void {
