@@ -8,7 +8,7 @@ import type { GatewayScript, ScriptedGateway, Talk } from '../support/scripted-g
 
 const TOKEN = 'a-token-for-the-gateway';
 /** Short waits: what they separate is told by the script, not by the time. */
-const TIMES = { callMs: 2_000, askMs: 20, firstPauseMs: 20, longestPauseMs: 40, giveUpMs: 20_000, silenceMs: 300, lookMs: 20, confirmMs: 400, stopMs: 2_000 };
+const TIMES = { callMs: 2_000, askMs: 20, firstPauseMs: 20, longestPauseMs: 40, giveUpMs: 20_000, silenceMs: 300, lookMs: 20, confirmMs: 20_000, stopMs: 2_000 };
 
 type Gateway = NonNullable<BenchOptions['gateway']>;
 
@@ -278,7 +278,7 @@ describe('a cell behind a gateway', () => {
         remote.gateway.sayTo(talk.request.header, 'shell', 'execute_reply', { status: 'ok', execution_count: 1 });
         remote.gateway.sayTo(talk.request.header, 'iopub', 'status', { execution_state: 'idle' });
       });
-    } });
+    } }, { clock: createHandClock() });
 
     expect(await remote.run('1')).toMatchObject({ success: true, reason: 'output_limit', dropped: { displays: 1 } });
   });
@@ -319,7 +319,7 @@ describe('an idle kernel behind a gateway', () => {
   });
 
   it('that went without a word is noticed before the next cell, which runs in a new one', async () => {
-    await using remote = await openRemote({}, { times: { lookMs: 0, confirmMs: 20_000 } });
+    await using remote = await openRemote({}, { times: { lookMs: 0 } });
     await remote.run('x = 1');
 
     remote.gateway.kernels.clear();
