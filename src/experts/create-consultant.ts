@@ -46,6 +46,8 @@ export interface ExpertConsultant {
   consult(request: unknown, turn: ConsultingTurn, round: number): Promise<ConsultationOutcome>;
   /** Inside the commit of a turn: its answered consultations become reports. */
   commit(turnId: string): void;
+  /** After a turn that came to nothing: its answered consultations are closed as aborted. */
+  abandon(turnId: string): Promise<void>;
   /** After a start, before the first turn: consultations that an earlier process left running are closed as aborted. */
   recover(): Promise<void>;
   /** Experts outside any session, problems of their packages and of those that sessions brought, for capabilities. */
@@ -84,6 +86,9 @@ export function createConsultant(deps: ConsultantDeps): ExpertConsultant {
       parts.triggers.commit(turnId);
       const sessionId = commitReports(deps, turnId);
       if (sessionId !== null) reports.refresh(sessionId);
+    },
+    abandon: async (turnId) => {
+      await Promise.all(store.consultations.ofTurn(turnId).filter(hasAnswer).map(async (row) => await abandonConsultation(deps, row)));
     },
     recover: async () => {
       await Promise.all(store.consultations.open().map((row) => abandonConsultation(deps, row)));

@@ -181,6 +181,21 @@ describe('reports', () => {
     expect(bench.store.expertReports.list(SESSION)).toEqual([]);
   });
 
+  it.each<[string, (bench: Bench) => Promise<void>]>([
+    ['as soon as its turn has come to nothing', async ({ consultant }) => await consultant.abandon('trn_1')],
+    ['at the next start, when the process died behind the answer', async ({ consultant }) => await consultant.recover()],
+  ])('are not made for an answer that is closed as aborted %s', async (_title, close) => {
+    await using bench = await openBench();
+    await bench.consultant.consult(CONCEPT, bench.turn(), 1);
+
+    await close(bench);
+
+    expect(bench.store.consultations.get(SESSION, 'consult_0001')).toMatchObject({ status: 'aborted', body: { termination_reason: 'aborted' } });
+    expect(JSON.parse(await readFile(bench.file('expert_workspace/consultations/consult_0001/meta.json'), 'utf8'))).toMatchObject({ status: 'aborted' });
+    bench.consultant.commit('trn_1');
+    expect(bench.store.expertReports.list(SESSION)).toEqual([]);
+  });
+
   it('of a rolled back commit leave no row and no file', async () => {
     await using bench = await openBench();
     await bench.consultant.consult(CONCEPT, bench.turn(), 1);

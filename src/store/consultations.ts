@@ -35,6 +35,6 @@ export function createConsultationRepository({ database, onDamage }: StoreContex
     },
     list: (sessionId) => database.all(`${SELECT} WHERE session_id = ? ORDER BY rowid`, sessionId).map(read),
     ofTurn: (turnId) => database.all(`${SELECT} WHERE turn_id = ? ORDER BY rowid`, turnId).map(read),
-    open: () => database.all(`${SELECT} WHERE ended_at IS NULL ORDER BY rowid`).map(read),
+    open: () => database.all(`${SELECT} WHERE ended_at IS NULL OR status = 'answered' ORDER BY rowid`).map(read),
   };
 }

@@ -148,6 +148,7 @@ export interface Store {
     list(sessionId: string): ConsultationRow[];
     ofTurn(turnId: string): ConsultationRow[];
     /** Rows without an end, of every session. */
+    /** Those that are running, and those whose answer waits for the commit of its turn. */
     open(): ConsultationRow[];
   };
   expertReports: {

@@ -40,6 +40,8 @@ export interface Consultant {
   }): ConsultationRequest | null;
   /** Runs one consultation; emits start and progress, never throws but for an abort. */
   consult(request: ConsultationRequest, turn: ConsultingTurn, round: number): Promise<ConsultationOutcome>;
+  /** Called when a turn came to nothing: its answered consultations are closed as aborted. */
+  abandon?(turnId: string): Promise<void>;
   /** Called inside the commit: records what must be stored with the turn. */
   commit(turnId: string): void;
 }

@@ -227,7 +227,8 @@ describe('a turn with an expert', () => {
     ['the expert works', endless, null],
     ['the planner integrates', answered, [text('{"exp'), gate('integrate')]],
   ] as const)('closes the consultation when it is cancelled while %s, and leaves no trace', async (_title, work, integration) => {
-    await using bench = await openEngineBench({ consultant: consultantOf(work) });
+    const abandoned: string[] = [];
+    await using bench = await openEngineBench({ consultant: consultantOf(work, { abandon: async (turnId) => { abandoned.push(turnId); } }) });
     scriptConsultation(bench, ...(integration === null ? [] : [[...integration]]));
     const before = bench.row();
     const { turnId } = bench.engine.start(SESSION, { text: 'How big is it?', clientTurnId: null });
@@ -244,6 +245,7 @@ describe('a turn with an expert', () => {
     expectOrder(events, 'cancelledBeforeText');
     expect(events.find((event) => event.type === 'consultation_error')).toMatchObject({ code: 'ABORTED', consultation_id: 'consult_0001' });
     expect(bench.row()).toEqual({ ...before, generation: 1 });
+    expect(abandoned).toEqual([turnId]);
     expect(noticesOf(events)).toEqual([]);
   });
 

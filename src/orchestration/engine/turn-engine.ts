@@ -144,8 +144,19 @@ class Engine implements TurnEngine {
       await rememberTurn(turn, facts, { deps: this.#deps, memos: this.#memos });
     } catch (error) {
       this.#fail(turn, error);
+      await this.#abandonConsultations(turn);
     }
     this.#prune(turn);
+  }
+
+  /** The reader has the terminal event already; what cannot be closed now is closed at the session's next turn. */
+  async #abandonConsultations(turn: RunningTurn): Promise<void> {
+    const { turnId } = turn.identity;
+    try {
+      await this.#deps.consultant?.abandon?.(turnId);
+    } catch (error) {
+      this.#deps.log.warn({ turnId, err: error }, 'the consultations of a turn that came to nothing could not be closed');
+    }
   }
 
   #fail(turn: RunningTurn, error: unknown): void {
