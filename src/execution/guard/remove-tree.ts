@@ -2,23 +2,24 @@ import { lstatSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-const LIFT_DEPTH = 64;
+const PART_DEPTH = 64;
 /** Entries that may be removed without leaving the event loop. */
 const QUICK_ENTRIES = 12;
 
 /** Removes a folder with all it holds, however deep it is nested; links are removed, not followed. False when something stays. */
 export async function removeTree(folder: string): Promise<boolean> {
   if (removeQuickly(folder)) return true;
-  for (let round = 0; round < 1000; round += 1) {
-    try {
-      await rm(folder, { recursive: true, force: true, maxRetries: 2, retryDelay: 20 });
-      return true;
-    } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : null;
-      if (code !== 'ENAMETOOLONG' || !(await liftDeepFolders(folder).catch(isMissing))) return false;
-    }
+  const end = await removeWhole(folder);
+  return end === 'too deep' ? await removeInParts(folder) : end === 'removed';
+}
+
+async function removeWhole(folder: string): Promise<'removed' | 'stays' | 'too deep'> {
+  try {
+    await rm(folder, { recursive: true, force: true, maxRetries: 2, retryDelay: 20 });
+    return 'removed';
+  } catch (error) {
+    return codeOf(error) === 'ENAMETOOLONG' ? 'too deep' : 'stays';
   }
-  return false;
 }
 
 /** Most run folders hold one file and some empty folders: that takes less time here than one trip to the thread pool. */
@@ -39,25 +40,53 @@ function removeQuickly(folder: string): boolean {
   }
 }
 
-/** Code can nest folders by `chdir` beyond the longest path; the deep part is moved up, so that paths become short enough. */
-async function liftDeepFolders(top: string): Promise<boolean> {
-  const lifted = join(top, `lifted-${process.hrtime.bigint().toString(36)}`);
+/** Code can nest folders by `chdir` beyond the longest path. Each part that is low enough is cut off at its bottom; what hung there is the next. */
+async function removeInParts(top: string): Promise<boolean> {
+  const pit = join(top, `cut-${process.hrtime.bigint().toString(36)}`);
+  let count = 0;
+  const cut = async (part: string): Promise<string[]> => {
+    const places: string[] = [];
+    for (const folder of await foldersAt(part, PART_DEPTH)) {
+      const place = join(pit, String(count += 1));
+      if (await rename(folder, place).then(() => true, isMissing)) places.push(place);
+    }
+    return places;
+  };
+  try {
+    await mkdir(pit);
+    const parts = await cut(top);
+    for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
+      parts.push(...await cut(part));
+      if ((await removeWhole(part)) !== 'removed') return false;
+    }
+  } catch {
+    return false; // It stays, whatever the reason.
+  }
+  return (await removeWhole(top)) === 'removed';
+}
+
+async function foldersAt(top: string, depth: number): Promise<string[]> {
   let level = [top];
-  for (let depth = 0; depth < LIFT_DEPTH && level.length > 0; depth += 1) level = (await Promise.all(level.map(foldersIn))).flat();
-  if (level.length === 0) return false;
-  await mkdir(lifted);
-  for (const [index, folder] of level.entries()) await rename(folder, join(lifted, String(index)));
-  return true;
+  for (let each = 0; each < depth && level.length > 0; each += 1) level = (await Promise.all(level.map(foldersIn))).flat();
+  return level;
 }
 
 /** A removal that failed goes on for a moment in its other branches, so that a folder may go while it is looked at. */
-function isMissing(error: unknown): true {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return true;
+function isMissing(error: unknown): false {
+  if (codeOf(error) === 'ENOENT') return false;
   throw error;
 }
 
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : null;
+}
+
 async function foldersIn(folder: string): Promise<string[]> {
-  if (!(await lstat(folder)).isDirectory()) return [];
-  const entries = await readdir(folder, { withFileTypes: true });
-  return entries.filter((entry) => entry.isDirectory()).map((entry) => join(folder, entry.name));
+  try {
+    if (!(await lstat(folder)).isDirectory()) return [];
+    const entries = await readdir(folder, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map((entry) => join(folder, entry.name));
+  } catch (error) {
+    return isMissing(error) || [];
+  }
 }
