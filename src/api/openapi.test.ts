@@ -7,7 +7,7 @@ const ROUTES = [...TABLE, ...JUPYTER_ROUTES];
 
 interface Operation {
   operationId: string;
-  parameters: { name: string; in: string }[];
+  parameters: { name: string; in: string; required: boolean }[];
   requestBody?: { required?: boolean };
   security: object[];
   responses: Record<string, unknown>;
@@ -53,6 +53,12 @@ it.each([
   const { operation } = operations.find((entry) => entry.head === head)!;
 
   expect(operation.parameters.filter((parameter) => parameter.in !== 'path').map((parameter) => `${parameter.in} ${parameter.name}`)).toEqual(expected);
+});
+
+it('requires no query and no header but the path of a notebook file', () => {
+  const required = operations.flatMap(({ head, operation }) => operation.parameters.filter((parameter) => parameter.in !== 'path' && parameter.required).map(({ name }) => `${head} ${name}`));
+
+  expect(required).toEqual(['GET', 'PUT'].map((method) => `${method} /api/session/{session_id}/notebook/file path`));
 });
 
 it('says which bodies are required, where bytes, tags and redirects come from, and what each stream holds', () => {

@@ -14,7 +14,7 @@ export type WorkspaceEntry = z.infer<typeof WorkspaceEntrySchema>;
 export const WorkspaceFilesQuerySchema = z.object({ prefix: z.string().optional() });
 export const WorkspaceFilesSchema = z.object({ files: z.array(WorkspaceEntrySchema) });
 /** A switch in a query: only `true` switches it on. */
-const querySwitch = z.enum(['true', 'false']).catch('false');
+const querySwitch = z.enum(['true', 'false']).optional().catch(undefined);
 export const ReadFileQuerySchema = z.object({ raw: querySwitch });
 export const DeleteFileQuerySchema = z.object({ recursive: querySwitch });
 /** A write that shall only replace what the writer has seen. */

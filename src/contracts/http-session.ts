@@ -68,7 +68,7 @@ export const DynamicReportSchema = z.object({ report: z.string() });
 export const StateAnswerSchema = z.object({ state: SessionStateSchema });
 
 /** Also while a turn runs or rows wait for the backend; only `true` does so. */
-export const DeleteSessionQuerySchema = z.object({ force: z.enum(['true', 'false']).catch('false') });
+export const DeleteSessionQuerySchema = z.object({ force: z.enum(['true', 'false']).optional().catch(undefined) });
 /** Where a reader of events left off; the header wins over the query, and one that is no single text says nothing. */
 export const ResumeQuerySchema = z.object({ after: z.string().optional().catch(undefined) });
 export const ResumeHeadersSchema = z.object({ 'last-event-id': z.string().optional() });
