@@ -47,7 +47,8 @@ function wantedStamp(root, { version, prefix }) {
 }
 
 function install(root, fail) {
-  const args = ['-m', 'pip', 'install', '--quiet', '--progress-bar', 'off', '--disable-pip-version-check', '--no-input', '--no-deps', '--require-hashes',
+  // Not quiet: pip names each package, so that a person sees that it goes on.
+  const args = ['-m', 'pip', 'install', '--progress-bar', 'off', '--disable-pip-version-check', '--no-input', '--no-deps', '--require-hashes',
     '--only-binary', ':all:', '-r', join(root, 'python', 'requirements.lock')];
   run(runtimePython(root), args, () => fail('pip could not install the Python packages (see above).',
     `check the network or the index settings of pip and run this again, ${withoutPython}`));

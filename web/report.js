@@ -47,7 +47,7 @@ export function createReportPanel({ api, showTab }) {
     },
     showFinal(answer) {
       const by = answer.generated_by === 'model' ? 'written by the model' : 'put together from the record';
-      fill(final, h('section', { class: 'card final' }, h('h2', {}, 'Final report'), h('p', { class: 'muted small' }, `${answer.turn_index} turns, ${by}`), markdown(answer.final_report)));
+      fill(final, h('section', { class: 'card final' }, h('h2', {}, 'Final report'), h('p', { class: 'muted small' }, `${answer.turn_index} ${answer.turn_index === 1 ? 'turn' : 'turns'}, ${by}`), markdown(answer.final_report)));
       showTab('report');
     },
     openExpert(reportId) {

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { withoutNulls } from './wire/json-body.ts';
 import { parseWith } from './wire/validate.ts';
 import type { ApiDeps } from './api-contract.ts';
+import { ResumeHeadersSchema, ResumeQuerySchema } from '../contracts/index.ts';
 import type { Language } from '../contracts/index.ts';
 
 /** One request as a route sees it: parse, call one function, answer. */
@@ -38,20 +39,13 @@ export class RouteRequest {
     return parseWith(schema, this.raw.query, this.language);
   }
 
-  /** A query parameter that stands exactly once; null otherwise. */
-  queryText(name: string): string | null {
-    const value = (this.raw.query as Record<string, unknown>)[name]; // proof: fastify parses every query to an object
-    return typeof value === 'string' ? value : null;
-  }
-
   /** Where a reader of events left off: the header, else the query `after`; an empty one says nothing. Null = from now on. */
   lastEventId(): string | null {
-    return this.header('last-event-id') || this.queryText('after') || null;
+    return this.headers(ResumeHeadersSchema)['last-event-id'] || this.query(ResumeQuerySchema).after || null;
   }
 
-  header(name: string): string | null {
-    const value = this.raw.headers[name];
-    return typeof value === 'string' ? value : null;
+  headers<T extends z.ZodType>(schema: T): z.output<T> {
+    return parseWith(schema, this.raw.headers, this.language);
   }
 }
 

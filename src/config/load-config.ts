@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { posix, win32 } from 'node:path';
 import type { AgentCode } from '../contracts/index.ts';
 import type { Config, EndpointSettings, ExecutionSettings, ModelSettings } from './config.ts';
@@ -61,7 +62,15 @@ export function loadConfig(given: ConfigSources): Config {
     exitWithParent: given.flags?.['exit-with-parent'] === true,
     warnings: sources.warnings,
   };
+  warnOfNewLogFolder(config, at, sources.warnings);
   return deepFreeze(config);
+}
+
+/** The folder of the log is made when it is missing; a typing mistake must not go unseen. The data folder is ours to make. */
+function warnOfNewLogFolder({ logFile, sessionsDir }: Config, at: typeof posix, warnings: string[]): void {
+  if (logFile === null) return;
+  const folder = at.dirname(logFile);
+  if (folder !== sessionsDir && !existsSync(folder)) warnings.push(`LOG_FILE: the folder ${folder} did not exist and is made`);
 }
 
 function readAuth(read: Reader, settings: Variables, piped: string | undefined): Config['auth'] {

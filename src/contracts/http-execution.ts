@@ -25,6 +25,16 @@ export const RunAnswerSchema = z.looseObject({
 });
 export type RunAnswer = z.infer<typeof RunAnswerSchema>;
 
+/** Live output of a run or a job. */
+export const RunEventSchema = z.discriminatedUnion('type', [
+  z.looseObject({ type: z.literal('exec_status'), state: z.enum(['queued', 'running']), queue_position: count.optional() }),
+  z.object({ type: z.literal('exec_start'), execution_id: z.string(), job_id: z.string().nullable() }),
+  z.object({ type: z.literal('exec_output'), stream: z.enum(['stdout', 'stderr']), text: z.string() }),
+  ArtifactSchema.loose().extend({ type: z.literal('exec_artifact') }),
+  RunAnswerSchema.extend({ type: z.literal('exec_complete') }),
+  z.object({ type: z.literal('error'), message: z.string(), code: z.string() }),
+]);
+
 export const JobStatusSchema = z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']);
 export const JobSchema = z.looseObject({
   job_id: z.string(), session_id: z.string(), status: JobStatusSchema, created_at: z.number(), started_at: z.number().nullable(),

@@ -13,6 +13,12 @@ export const WorkspaceEntrySchema = z.object({ name: z.string(), size_bytes: siz
 export type WorkspaceEntry = z.infer<typeof WorkspaceEntrySchema>;
 export const WorkspaceFilesQuerySchema = z.object({ prefix: z.string().optional() });
 export const WorkspaceFilesSchema = z.object({ files: z.array(WorkspaceEntrySchema) });
+/** A switch in a query: only `true` switches it on. */
+const querySwitch = z.enum(['true', 'false']).optional().catch(undefined);
+export const ReadFileQuerySchema = z.object({ raw: querySwitch });
+export const DeleteFileQuerySchema = z.object({ recursive: querySwitch });
+/** A write that shall only replace what the writer has seen. */
+export const IfMatchHeadersSchema = z.object({ 'if-match': z.string().optional() });
 export const EncodingSchema = z.enum(['utf-8', 'base64']);
 export const FileContentSchema = z.object({ name: z.string(), content: z.string(), size_bytes: size, encoding: EncodingSchema });
 export type FileContent = z.infer<typeof FileContentSchema>;

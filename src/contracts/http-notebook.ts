@@ -19,6 +19,15 @@ export const CellAnswerSchema = z.looseObject({
 });
 export type CellAnswer = z.infer<typeof CellAnswerSchema>;
 
+/** Live output of a cell. */
+export const CellEventSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('cell_start'), execution_id: z.string(), cell_id: z.string().nullable() }),
+  z.looseObject({ type: z.literal('cell_output') }),
+  z.object({ type: z.literal('cell_input_request'), request_id: z.string(), prompt: z.string(), password: z.boolean() }),
+  z.looseObject({ type: z.literal('cell_complete') }),
+  z.object({ type: z.literal('error'), message: z.string(), code: z.string() }),
+]);
+
 export const SuccessAnswerSchema = z.object({ success: z.boolean() });
 export const RestartAnswerSchema = z.object({ success: z.boolean(), status: z.string() });
 export const NotebookInputRequestSchema = z.object({ request_id: z.string(), value: z.string().max(65_536) });

@@ -67,6 +67,12 @@ export const HistorySchema = z.object({ turns: z.array(HistoryTurnSchema) });
 export const DynamicReportSchema = z.object({ report: z.string() });
 export const StateAnswerSchema = z.object({ state: SessionStateSchema });
 
+/** Also while a turn runs or rows wait for the backend; only `true` does so. */
+export const DeleteSessionQuerySchema = z.object({ force: z.enum(['true', 'false']).optional().catch(undefined) });
+/** Where a reader of events left off; the header wins over the query, and one that is no single text says nothing. */
+export const ResumeQuerySchema = z.object({ after: z.string().optional().catch(undefined) });
+export const ResumeHeadersSchema = z.object({ 'last-event-id': z.string().optional() });
+
 export const MessageRequestSchema = z.object({
   message: z.string(),
   client_turn_id: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/).optional(),

@@ -29,18 +29,18 @@ export {
 export {
   DesktopContextSchema, CreateSessionRequestSchema, CreateSessionAnswerSchema, ReattachRequestSchema, ReattachAnswerSchema,
   ListSessionsQuerySchema, SessionListItemSchema, SessionListSchema, HistoryTurnSchema, HistorySchema, DynamicReportSchema, StateAnswerSchema,
-  MessageRequestSchema, CancelAnswerSchema, SkipRequestSchema, EndAnswerSchema, UsageAnswerSchema, ExpertReportListSchema, ExpertReportItemSchema, ExpertReportSchema,
+  DeleteSessionQuerySchema, ResumeQuerySchema, ResumeHeadersSchema, MessageRequestSchema, CancelAnswerSchema, SkipRequestSchema, EndAnswerSchema, UsageAnswerSchema, ExpertReportListSchema, ExpertReportItemSchema, ExpertReportSchema,
   type DesktopContext, type CreateSessionRequest, type CreateSessionAnswer, type ReattachRequest, type ReattachAnswer, type SessionListItem,
   type HistoryTurn, type MessageRequest, type CancelAnswer, type SkipRequest, type EndAnswer, type UsageAnswer, type ExpertReport,
 } from './http-session.ts';
 export {
-  WorkspaceAnswerSchema, WorkspaceEntrySchema, WorkspaceFilesQuerySchema, WorkspaceFilesSchema, FileContentSchema, PutFileRequestSchema,
+  WorkspaceAnswerSchema, WorkspaceEntrySchema, WorkspaceFilesQuerySchema, ReadFileQuerySchema, DeleteFileQuerySchema, IfMatchHeadersSchema, WorkspaceFilesSchema, FileContentSchema, PutFileRequestSchema,
   MoveRequestSchema, UploadedFileSchema, UploadAnswerSchema, UploadListSchema, DeleteUploadAnswerSchema,
   type WorkspaceAnswer, type WorkspaceEntry, type FileContent, type PutFileRequest, type MoveRequest, type UploadedFile,
 } from './http-files.ts';
 export {
   RunRequestSchema, RunAnswerSchema, RunOutcomeSchema, ArtifactSchema, JobSchema, JobListSchema, JobDetailSchema, JobCancelAnswerSchema,
-  JobStatusSchema, ExecutionsQuerySchema, ExecutionSchema, ExecutionListSchema, ExecutionDetailSchema, type RunRequest, type RunAnswer,
+  JobStatusSchema, RunEventSchema, ExecutionsQuerySchema, ExecutionSchema, ExecutionListSchema, ExecutionDetailSchema, type RunRequest, type RunAnswer,
 } from './http-execution.ts';
 export {
   CellRequestSchema, CellAnswerSchema, SuccessAnswerSchema, RestartAnswerSchema, NotebookInputRequestSchema, NotebookStatusSchema,
@@ -53,4 +53,4 @@ export {
   ContentSourceSchema, type ContentSource,
 } from './http-service.ts';
 export { BindingRuleSchema, firedRules, type BindingRule, type BoundOutput } from './binding-rules.ts';
-export { ROUTES, CONTRACT_VERSION, API_VERSION, type RouteContract, type RouteAuth, type HttpMethod } from './routes.ts';
+export { ROUTES, JUPYTER_ROUTES, EVENT_SCHEMAS, type EventSchemaName, CONTRACT_VERSION, API_VERSION, type RouteContract, type RouteAuth, type HttpMethod } from './routes.ts';

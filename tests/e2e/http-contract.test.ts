@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CATALOGUE, ROUTES } from '../../src/contracts/index.ts';
+import { CATALOGUE, JUPYTER_ROUTES, ROUTES } from '../../src/contracts/index.ts';
 import type { RouteContract } from '../../src/contracts/index.ts';
 import { CHAPTER, TOKEN, startComposed } from '../support/composed-server.ts';
 import type { ComposedTestServer } from '../support/composed-server.ts';
@@ -69,7 +69,7 @@ function expectCommonHeaders(answer: RawAnswer): void {
 
 describe('the routes', () => {
   it('are the same in the table, the contract, the document and the file of the document', async () => {
-    const table = ROUTES.map(keyOf).toSorted();
+    const table = [...ROUTES, ...JUPYTER_ROUTES].map(keyOf).toSorted();
     const contract = (await server.request('GET', '/api/contract')).json();
     const document = (await server.request('GET', '/openapi.json')).json();
     const committed: unknown = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', 'openapi.json'), 'utf8'));

@@ -24,7 +24,7 @@ const ROUTES = {
     `POST ${S}/notebook/restart`, `POST ${S}/notebook/input`, `GET ${S}/notebook/status`, `POST ${S}/notebook/complete`,
     `POST ${S}/notebook/inspect`, `GET ${S}/notebook/file`, `PUT ${S}/notebook/file`,
     'GET /api/courses', 'GET /api/courses/{course_id}/chapters', 'GET /api/chapters', 'GET /openapi.json', 'GET /api/capabilities',
-    'GET /api/diagnostics',
+    'GET /api/diagnostics', 'GET /jupyter/{path}', 'POST /jupyter/{path}', 'PUT /jupyter/{path}', 'PATCH /jupyter/{path}', 'DELETE /jupyter/{path}',
   ],
 };
 const EVENTS = [

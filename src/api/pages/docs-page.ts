@@ -1,10 +1,10 @@
-import { API_VERSION, ROUTES, SSE_EVENT_TYPES } from '../../contracts/index.ts';
+import { API_VERSION, JUPYTER_ROUTES, ROUTES, SSE_EVENT_TYPES } from '../../contracts/index.ts';
 
 const escape = (text: string): string => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 
 /** The contract for people, without scripts and without any network. */
 export function renderDocsPage(): string {
-  const rows = ROUTES.map((route) =>
+  const rows = [...ROUTES, ...JUPYTER_ROUTES].map((route) =>
     `<tr><td><code>${route.method}</code></td><td><code>${escape(route.path)}</code></td><td>${escape(route.summary)}</td><td>${route.auth}</td></tr>`);
   const events = SSE_EVENT_TYPES.map((type) => `<li><code>${escape(type)}</code></li>`);
   return `<!doctype html>

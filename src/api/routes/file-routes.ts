@@ -1,4 +1,6 @@
-import { MoveRequestSchema, PutFileRequestSchema, WorkspaceFilesQuerySchema } from '../../contracts/index.ts';
+import {
+  DeleteFileQuerySchema, IfMatchHeadersSchema, MoveRequestSchema, PutFileRequestSchema, ReadFileQuerySchema, WorkspaceFilesQuerySchema,
+} from '../../contracts/index.ts';
 import type { RouteHandlers } from '../route-handler.ts';
 import { readUpload } from '../wire/multipart.ts';
 
@@ -21,7 +23,7 @@ export const fileRoutes: RouteHandlers = {
   [`GET ${S}/workspace/files/{filename}`]: async (request, reply) => {
     const { files } = request.deps.sessions;
     const name = request.param('filename');
-    if (request.queryText('raw') === 'true') {
+    if (request.query(ReadFileQuerySchema).raw === 'true') {
       const file = await files.readRaw(request.sessionId, name);
       return reply
         .header('content-type', file.contentType)
@@ -34,9 +36,9 @@ export const fileRoutes: RouteHandlers = {
     return reply.header('etag', etag).send(file);
   },
   [`PUT ${S}/workspace/files/{filename}`]: (request) => request.deps.sessions.files.write(
-    request.sessionId, request.param('filename'), { ...request.body(PutFileRequestSchema), ifMatch: request.header('if-match') }),
+    request.sessionId, request.param('filename'), { ...request.body(PutFileRequestSchema), ifMatch: request.headers(IfMatchHeadersSchema)['if-match'] ?? null }),
   [`DELETE ${S}/workspace/files/{filename}`]: async (request, reply) => {
-    await request.deps.sessions.files.remove(request.sessionId, request.param('filename'), { recursive: request.queryText('recursive') === 'true' });
+    await request.deps.sessions.files.remove(request.sessionId, request.param('filename'), { recursive: request.query(DeleteFileQuerySchema).recursive === 'true' });
     return reply.code(204).send();
   },
   [`POST ${S}/workspace/move`]: (request) => request.deps.sessions.files.move(request.sessionId, request.body(MoveRequestSchema)),

@@ -1,5 +1,5 @@
 import {
-  CellRequestSchema, CursorRequestSchema, NotebookFileQuerySchema, NotebookInputRequestSchema, PutNotebookRequestSchema, SidecarError,
+  CellRequestSchema, CursorRequestSchema, IfMatchHeadersSchema, NotebookFileQuerySchema, NotebookInputRequestSchema, PutNotebookRequestSchema, SidecarError,
 } from '../../contracts/index.ts';
 import { readNotebookFile, writeNotebookFile } from '../../execution/notebook/index.ts';
 import type { Notebooks } from '../../execution/notebook/index.ts';
@@ -70,7 +70,7 @@ export const notebookRoutes: RouteHandlers = {
     const { path } = request.query(NotebookFileQuerySchema);
     const { notebook } = request.body(PutNotebookRequestSchema, ['notebook']);
     const { entry, warnings } = await writeNotebookFile(
-      request.deps.sessions.files, request.sessionId, { name: path, notebook, ifMatch: request.header('if-match') });
+      request.deps.sessions.files, request.sessionId, { name: path, notebook, ifMatch: request.headers(IfMatchHeadersSchema)['if-match'] ?? null });
     const answer = { path: entry.name, size_bytes: entry.size_bytes, modified_at: entry.modified_at, etag: entry.etag };
     return reply.header('etag', entry.etag).send(warnings.length === 0 ? answer : { ...answer, warnings });
   },

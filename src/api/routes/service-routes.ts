@@ -1,4 +1,4 @@
-import { API_VERSION, CONTRACT_VERSION, ROUTES, SSE_EVENT_TYPES, SidecarError } from '../../contracts/index.ts';
+import { API_VERSION, CONTRACT_VERSION, JUPYTER_ROUTES, ROUTES, SSE_EVENT_TYPES, SidecarError } from '../../contracts/index.ts';
 import { FEATURES } from '../features.ts';
 import type { ContractAnswer } from '../api-contract.ts';
 import { createOpenApi } from '../openapi.ts';
@@ -10,7 +10,7 @@ export function describeContract(): ContractAnswer {
   return {
     contract_version: CONTRACT_VERSION,
     api_version: API_VERSION,
-    routes: ROUTES.map(({ method, path, stability, source, auth }) => ({ method, path, stability, source, auth })),
+    routes: [...ROUTES, ...JUPYTER_ROUTES].map(({ method, path, stability, source, auth }) => ({ method, path, stability, source, auth })),
     sse_event_types: [...SSE_EVENT_TYPES],
     features: [...FEATURES],
   };

@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import {
-  CreateSessionRequestSchema, ExpertReportItemSchema, ListSessionsQuerySchema, MessageRequestSchema, ReattachRequestSchema, SidecarError, SkipRequestSchema,
+  CreateSessionRequestSchema, DeleteSessionQuerySchema, ExpertReportItemSchema, ListSessionsQuerySchema, MessageRequestSchema, ReattachRequestSchema, SidecarError, SkipRequestSchema,
   encodeFrame, sentenceFor,
 } from '../../contracts/index.ts';
 import { tokenStateOf } from '../admissions.ts';
@@ -52,7 +52,7 @@ export const sessionRoutes: RouteHandlers = {
   [`POST ${S}/skip-task`]: (request) => request.deps.sessions.skip(request.sessionId, request.body(SkipRequestSchema)),
   [`POST ${S}/end`]: (request) => request.deps.sessions.end(request.sessionId, new AbortController().signal),
   'DELETE /api/session/{session_id}': async (request, reply) => {
-    await request.deps.sessions.delete(request.sessionId, { force: request.queryText('force') === 'true' });
+    await request.deps.sessions.delete(request.sessionId, { force: request.query(DeleteSessionQuerySchema).force === 'true' });
     return reply.code(204).send();
   },
   [`POST ${S}/message/stream`]: async (request, reply) => {

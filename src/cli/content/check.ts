@@ -31,7 +31,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     const kinds = [['agents', check.agents], ['templates', check.templates], ['experts', check.experts]] as const;
     terminal.out(kinds.map(([kind, names]) => (names.length === 0 ? '' : `${kind} here: ${names.join(', ')}\n`)).join(''));
     for (const finding of check.findings) terminal.out(`${describeFinding(finding)}\n`);
-    terminal.out(`${check.errors} errors, ${check.warnings} warnings\n`);
+    terminal.out(`${countOf(check.errors, 'error')}, ${countOf(check.warnings, 'warning')}\n`);
   }
   return hasProblems ? EXIT.problems : EXIT.ok;
 }
@@ -53,4 +53,8 @@ export function refuseMissing(error: unknown): never {
 export function describeFinding({ subject, severity, code, message, path, line }: CheckFinding): string {
   const place = path === undefined ? '' : ` (${path}${line === undefined ? '' : `:${line}`})`;
   return `${severity} ${code} in ${subject}: ${message}${place}`;
+}
+
+function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

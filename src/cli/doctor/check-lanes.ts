@@ -43,7 +43,9 @@ function describeLanes(report: CapabilityReport): Check[] {
 function describeLane(name: string, lane: LaneCapability): Check {
   const gaps = GUARD_IDS.filter((id) => lane.guards[id].state !== 'enforced')
     .map((id) => `${id} ${lane.guards[id].state}${lane.guards[id].reason === null ? '' : ` (${lane.guards[id].reason})`}`);
-  const detail = `${lane.backend}${gaps.length === 0 ? '; every guard enforced' : `; ${gaps.join(', ')}`}`;
+  const isWatched = GUARD_IDS.some((id) => lane.guards[id].state === 'degraded');
+  const meaning = isWatched ? '; degraded = watched and ended when it goes too far, not prevented' : '';
+  const detail = `${lane.backend}${gaps.length === 0 ? '; every guard enforced' : `; ${gaps.join(', ')}${meaning}`}`;
   const fix = GUARD_IDS.map((id) => lane.guards[id].fix).find((command) => command !== null) ?? lane.warnings.map((sentence) => / to close: (.+)$/.exec(sentence)?.[1]).find(Boolean) ?? 'see docs/capabilities.md';
   if (!lane.available) return warning(name, `refused: ${lane.reason ?? 'its minimum guards are missing'} (${detail})`, fix);
   return lane.warnings.length === 0 ? fine(name, detail) : warning(name, `${detail}; ${lane.warnings.join('; ')}`, fix);

@@ -191,7 +191,9 @@ function openInput(path: string, text: Buffer): number {
 }
 
 function realFolders(workspace: SpawnRequest['workspace']): SpawnRequest['workspace'] {
+  // Asked first: where the session's folder is gone, nothing of it is made again.
+  const folder = realpathSync(workspace.folder);
   for (const path of [workspace.home, workspace.packages]) if (path !== null) mkdirSync(path, { recursive: true, mode: 0o700 });
   const real = (path: string | null): string | null => (path === null ? null : realpathSync(path));
-  return { ...workspace, folder: realpathSync(workspace.folder), home: real(workspace.home), packages: real(workspace.packages) };
+  return { ...workspace, folder, home: real(workspace.home), packages: real(workspace.packages) };
 }

@@ -143,7 +143,7 @@ describe('the final report', () => {
     const report = renderFinalReport(facts, null, 'en');
 
     expect(headings(report)).toEqual(['## Overview', '## Tasks', '## Evidence', '## Skipped tasks', '## Errors met', '## Expert consultations']);
-    expect(report).toContain('9 turns in about 42 minutes; of 3 tasks 1 are completed and 1 skipped.');
+    expect(report).toContain('9 turns in about 42 minutes; of 3 tasks 1 is completed and 1 skipped.');
     expect(report).toContain('- **Sort** — Reason: other (no time)');
     expect(report).toContain('  - printed rows (verified)');
   });

@@ -65,9 +65,13 @@ const en: ReportWords = {
     title: 'Learning report', overview: 'Overview', tasks: 'Tasks', evidence: 'Evidence', skips: 'Skipped tasks', errors: 'Errors met',
     experts: 'Expert consultations', narrative: 'Summary',
     counts: ({ turns, minutes, done, skipped, total }) =>
-      `${turns} turns in about ${minutes} minutes; of ${total} tasks ${done} are completed and ${skipped} skipped.`,
+      `${countOf(turns, 'turn')} in about ${countOf(minutes, 'minute')}; of ${countOf(total, 'task')} ${done} ${done === 1 ? 'is' : 'are'} completed and ${skipped} skipped.`,
     verified: 'verified', none: 'none', noReason: 'not given',
   },
 };
 
 export const REPORT_WORDS: Record<Language, ReportWords> = { zh, en };
+
+function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
