@@ -5,6 +5,7 @@ import type { JsonObject, JupyterMessage } from './jupyter-message.ts';
 /** The subprotocol that frames every part on its own. */
 export const V1_PROTOCOL = 'v1.kernel.websocket.jupyter.org';
 
+const PROTOCOL_VERSION = '5.3';
 const PARTS_BEFORE_BUFFERS = 5;
 const MAX_OFFSETS = 100;
 
@@ -56,7 +57,8 @@ export function messageOf(fields: Record<string, unknown>, buffers: Uint8Array[]
 
 function headerOf(value: unknown): JupyterMessage['header'] {
   try {
-    return readHeader(objectOf(value));
+    // A header without a version would be read as one of version 4, and its request would never be answered.
+    return { version: PROTOCOL_VERSION, ...readHeader(objectOf(value)) };
   } catch (cause) {
     throw new WireError('bad header', { cause });
   }

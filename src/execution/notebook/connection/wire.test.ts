@@ -7,7 +7,7 @@ import { WireError, decodeV1, encodeV1 } from './wire-v1.ts';
 const content = fc.dictionary(fc.string({ unit: 'grapheme', maxLength: 6 }).filter((key) => key !== '__proto__'), fc.string({ unit: 'grapheme', maxLength: 12 }), { maxKeys: 3 });
 const message: fc.Arbitrary<JupyterMessage> = fc.record({
   channel: fc.constantFrom('shell' as const, 'control' as const, 'stdin' as const),
-  header: content.map((extra) => ({ ...extra, msg_id: 'm', msg_type: 't', session: 's' })),
+  header: content.map((extra) => ({ version: '5.4', ...extra, msg_id: 'm', msg_type: 't', session: 's' })),
   parent_header: content, metadata: content, content,
   buffers: fc.array(fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)), { maxLength: 4 }),
 });
@@ -29,6 +29,12 @@ describe('framings (K32)', () => {
 
     expect([bytes.readBigUInt64LE(0), bytes.readBigUInt64LE(8), bytes.readBigUInt64LE(48), bytes.subarray(56, 61).toString()])
       .toEqual([6n, 56n, BigInt(bytes.length), 'shell']);
+  });
+
+  it('a header without a version is one of this protocol', () => {
+    const sent = { channel: 'shell', header: { msg_id: 'm', msg_type: 't', session: 's' } };
+
+    expect(decodeDefault(toBytes(JSON.stringify(sent)), false).header).toEqual({ ...sent.header, version: '5.3' });
   });
 
   it.each([
