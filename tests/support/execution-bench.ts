@@ -80,9 +80,11 @@ export async function openExecutionBench(options: BenchOptions = {}): Promise<Ex
     if (store.sessions.get(id) === null) store.sessions.insert({ ...sampleSession(id), language: options.language ?? 'en' });
     return { id, ...paths };
   };
-  const leftovers: ExecutionBench['leftovers'] = async () => ({
-    children: guard.children().live, runFolders: await readdir(join(stateDir, 'runs')).catch(() => []), processes: processesIn(folder.path),
-  });
+  const leftovers: ExecutionBench['leftovers'] = async () => {
+    // Folders of a run are removed behind its answer.
+    while (guard.children().leaving > 0) await new Promise(setImmediate);
+    return { children: guard.children().live, runFolders: await readdir(join(stateDir, 'runs')).catch(() => []), processes: processesIn(folder.path) };
+  };
   return {
     guard, pool, store, runner, experts, report, folder: folder.path, stateDir, session, leftovers,
     run: async (id, code, more = {}) => {

@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdir, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { findCgroupRoots, type CgroupRoots } from './cgroup-roots.ts';
 
@@ -19,8 +20,8 @@ export interface ChildCgroup {
   pids(): number[];
   /** Kills everything in it once; call again until `pids` is empty. */
   kill(): void;
-  /** True when the folders are gone. */
-  remove(): boolean;
+  /** True when the folders are gone. Not on the event loop: the kernel may take its time to put a group away. */
+  remove(): Promise<boolean>;
 }
 
 /** Makes groups for children where the system lets us. */
@@ -28,11 +29,11 @@ export interface CgroupMaker {
   readonly version: 1 | 2;
   readonly parents: readonly string[];
   readonly controllers: { memory: boolean; processes: boolean; cpu: boolean };
-  create(name: string): ChildCgroup;
+  create(name: string): Promise<ChildCgroup>;
   /** Removes empty groups that an earlier host left. */
   sweep(): number;
   /** Removes the folder above the children. */
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** Writes its pid into each file up to `--`, then becomes the rest. A refusal ends it with 125. */
@@ -44,37 +45,37 @@ export function openCgroups(name: string): CgroupMaker | { missing: string } {
   if ('missing' in roots) return roots;
   // A tree that dies slowly keeps its groups; they are tried again with each new one and at the end.
   const late = new Set<ChildCgroup>();
-  const removeLate = (): void => { for (const group of late) if (group.remove()) late.delete(group); };
+  const removeLate = async (): Promise<void> => { for (const group of late) if (await group.remove()) late.delete(group); };
   const parents = [...new Set([roots.memory, roots.pids, roots.cpu].filter((folder) => folder !== null))];
   return {
     version: roots.version, parents,
     controllers: { memory: roots.memory !== null, processes: roots.pids !== null, cpu: roots.cpu !== null },
-    create: (child) => {
-      removeLate();
-      const group = createChildCgroup(roots, child);
+    create: async (child) => {
+      await removeLate();
+      const group = await createChildCgroup(roots, child);
       return {
         ...group,
-        remove: () => {
-          const isGone = group.remove();
+        remove: async () => {
+          const isGone = await group.remove();
           if (!isGone) late.add(group);
           return isGone;
         },
       };
     },
     sweep: () => parents.reduce((count, folder) => count + sweepBeside(folder), 0),
-    close: () => {
-      removeLate();
+    close: async () => {
+      await removeLate();
       for (const folder of parents) removeFolder(folder);
     },
   };
 }
 
 /** The groups of one child below the given folders. */
-export function createChildCgroup(roots: CgroupRoots, name: string): ChildCgroup {
+export async function createChildCgroup(roots: CgroupRoots, name: string): Promise<ChildCgroup> {
   const at = (folder: string | null): string | null => (folder === null ? null : join(folder, name));
   const place = { memory: at(roots.memory), pids: at(roots.pids), cpu: at(roots.cpu) };
   const folders = [...new Set(Object.values(place).filter((folder) => folder !== null))];
-  for (const folder of folders) mkdirSync(folder);
+  await Promise.all(folders.map(async (folder) => await mkdir(folder)));
   const isV2 = roots.version === 2;
   let held = { memoryBytes: -1, threads: -1 };
   return {
@@ -82,9 +83,9 @@ export function createChildCgroup(roots: CgroupRoots, name: string): ChildCgroup
     countsMemory: place.memory !== null, countsProcesses: place.pids !== null, countsCpu: place.cpu !== null,
     setLimits: ({ memoryBytes, threads }) => {
       if (held.memoryBytes === memoryBytes && held.threads === threads) return;
-      held = { memoryBytes, threads };
       if (place.pids !== null) writeFileSync(join(place.pids, 'pids.max'), String(threads));
       if (place.memory !== null) setMemory(place.memory, memoryBytes, isV2);
+      held = { memoryBytes, threads };
     },
     oomKills: () => (place.memory === null ? 0 : keyed(join(place.memory, isV2 ? 'memory.events' : 'memory.oom_control'), 'oom_kill') ?? 0),
     cpuMs: () => cpuOf(place.cpu, isV2),
@@ -97,7 +98,7 @@ export function createChildCgroup(roots: CgroupRoots, name: string): ChildCgroup
     // The joiner enters the first one first, so whoever is in any is in it.
     pids: () => (folders[0] === undefined ? [] : pidsIn(folders[0])),
     kill: () => killAll(folders, isV2),
-    remove: () => folders.map(removeFolder).every(Boolean),
+    remove: async () => (await Promise.all(folders.map(async (folder) => await rmdir(folder).then(() => true, () => !existsSync(folder))))).every(Boolean),
   };
 }
 

@@ -31,6 +31,7 @@ export function createGuard(dependencies: GuardDependencies): ExecutionGuard {
 class Guard implements ExecutionGuard {
   readonly #dependencies: GuardDependencies;
   readonly #children = new Set<GuardedChild>(); // left when a child is gone
+  readonly #leaving = new Set<GuardedChild>(); // entered when its tree is empty, left when its folders are gone
   #ground: Promise<Ground> | null = null;
   #probe: Promise<CapabilityReport> | null = null;
   #report: CapabilityReport | null = null;
@@ -80,10 +81,10 @@ class Guard implements ExecutionGuard {
     return (await this.#prepare()).swept;
   }
 
-  children(): { live: number; byLane: Record<Lane, number> } {
+  children(): { live: number; leaving: number; byLane: Record<Lane, number> } {
     const byLane: Record<Lane, number> = { user: 0, expert: 0, notebook: 0 };
-    for (const child of this.#children) byLane[child.lane] += 1;
-    return { live: this.#children.size, byLane };
+    for (const child of this.#children) if (!this.#leaving.has(child)) byLane[child.lane] += 1;
+    return { live: this.#children.size - this.#leaving.size, leaving: this.#leaving.size, byLane };
   }
 
   noteWorkerLost(): void {
@@ -99,7 +100,7 @@ class Guard implements ExecutionGuard {
     await Promise.all([...this.#children].map((child) => child.kill()));
     const ground = await this.#ground?.catch(() => null);
     await ground?.parts.diskMeter.stop();
-    ground?.parts.cgroups?.close();
+    await ground?.parts.cgroups?.close();
     ground?.parts.ledger.compact();
   }
 
@@ -152,7 +153,10 @@ class Guard implements ExecutionGuard {
   }
 
   async #dropWhenGone(child: GuardedChild): Promise<void> {
-    const facts = await child.gone;
+    const facts = await child.empty;
+    this.#leaving.add(child);
+    await child.gone;
+    this.#leaving.delete(child);
     this.#children.delete(child);
     if (facts.survivors > 0) this.#dependencies.log.error({ child: child.id, lane: child.lane }, 'a tree outlived its kill');
   }

@@ -148,7 +148,9 @@ export interface GuardedChild {
   readonly warnings: readonly string[];
   /** The main process has ended; pipes may still hold text. Never rejects. */
   readonly exited: Promise<ExitFacts>;
-  /** After `exited`: no process of the tree lives, run folder and cgroup are removed. Never rejects. */
+  /** After `exited`: no process of the tree lives. Never rejects. */
+  readonly empty: Promise<KillFacts>;
+  /** After `empty`: run folder and cgroup are removed too. Never rejects. */
   readonly gone: Promise<KillFacts>;
   /**
    * Starts the meters and sets this run's limits, never above the lane's caps; call it right before the job is sent. The answer is
@@ -216,8 +218,8 @@ export interface ExecutionGuard {
   prepareFonts(): Promise<boolean>;
   /** Ends what an earlier host left behind; before the first spawn at the latest. */
   sweep(): Promise<{ killed: number; removed: number }>;
-  /** Children alive now. */
-  children(): { live: number; byLane: Record<Lane, number> };
+  /** Children alive now, and those of which only folders are left, which are being removed. */
+  children(): { live: number; leaving: number; byLane: Record<Lane, number> };
   /** Tells the guard that a worker vanished; three in a minute make it test again. */
   noteWorkerLost(): void;
   /** Ends every tree and the meters. */

@@ -115,8 +115,8 @@ describe('control groups', () => {
 });
 
 describe('a control group of a child', () => {
-  it('v2: one folder with memory, swap and process limits, and its counters', () => {
-    const child = createChildCgroup({ version: 2, memory: folder, pids: folder, cpu: folder }, 'c1');
+  it('v2: one folder with memory, swap and process limits, and its counters', async () => {
+    const child = await createChildCgroup({ version: 2, memory: folder, pids: folder, cpu: folder }, 'c1');
     const at = (name: string): string => join(folder, 'c1', name);
     child.setLimits({ memoryBytes: 1_000, threads: 7 });
     for (const [name, text] of Object.entries({
@@ -130,9 +130,9 @@ describe('a control group of a child', () => {
     });
   });
 
-  it('v1: one folder per controller, and swap counts as memory', () => {
+  it('v1: one folder per controller, and swap counts as memory', async () => {
     for (const name of ['memory', 'pids']) mkdirSync(join(folder, name));
-    const child = createChildCgroup({ version: 1, memory: join(folder, 'memory'), pids: join(folder, 'pids'), cpu: null }, 'c1');
+    const child = await createChildCgroup({ version: 1, memory: join(folder, 'memory'), pids: join(folder, 'pids'), cpu: null }, 'c1');
 
     child.setLimits({ memoryBytes: 1_000, threads: 7 });
     writeFileSync(join(folder, 'memory', 'c1', 'memory.oom_control'), 'oom_kill_disable 0\nunder_oom 0\noom_kill 4\n');

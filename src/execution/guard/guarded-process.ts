@@ -50,6 +50,7 @@ export class GuardedProcess implements GuardedChild {
   readonly guards: Readonly<Record<GuardId, GuardState>>;
   readonly warnings: readonly string[];
   readonly exited: Promise<ExitFacts>;
+  readonly empty: Promise<KillFacts>;
   readonly gone: Promise<KillFacts>;
   readonly #parts: ProcessParts;
   readonly #startedMs: number;
@@ -71,7 +72,11 @@ export class GuardedProcess implements GuardedChild {
     this.#limits = parts.limits.held;
     this.#startedMs = parts.clock.monotonicMs();
     this.exited = new Promise((resolve) => parts.process.once('exit', (code, signal) => resolve(this.#readExit(code, signal))));
-    this.gone = this.exited.then(() => this.#waitUntilGone());
+    this.empty = this.exited.then(() => this.#waitUntilEmpty());
+    this.gone = this.empty.then(async (facts) => {
+      await this.#parts.cleanUp();
+      return facts;
+    });
   }
 
   get limit(): LimitHit | null { return this.#limit; }
@@ -126,8 +131,8 @@ export class GuardedProcess implements GuardedChild {
     return { ...end, limit: this.#limit, killed: this.#killedAtMs !== null, ...usage, lifetimeMs };
   }
 
-  /** What the main process left running is ended too; then everything is put away. */
-  async #waitUntilGone(): Promise<KillFacts> {
+  /** What the main process left running is ended too. */
+  async #waitUntilEmpty(): Promise<KillFacts> {
     const { tree, clock } = this.#parts;
     const start = this.#killedAtMs ?? clock.monotonicMs();
     const until = clock.monotonicMs() + GONE_MS;
@@ -139,7 +144,6 @@ export class GuardedProcess implements GuardedChild {
     }
     const tookMs = Math.round(clock.monotonicMs() - start);
     tree.close();
-    await this.#parts.cleanUp();
     return { proven: isEmpty && tree.givesProof, tookMs, survivors: isEmpty ? 0 : 1 };
   }
 }

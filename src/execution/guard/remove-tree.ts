@@ -1,14 +1,10 @@
-import { lstatSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const PART_DEPTH = 64;
-/** Entries that may be removed without leaving the event loop. */
-const QUICK_ENTRIES = 12;
 
 /** Removes a folder with all it holds, however deep it is nested; links are removed, not followed. False when something stays. */
 export async function removeTree(folder: string): Promise<boolean> {
-  if (removeQuickly(folder)) return true;
   const end = await removeWhole(folder);
   return end === 'too deep' ? await removeInParts(folder) : end === 'removed';
 }
@@ -19,24 +15,6 @@ async function removeWhole(folder: string): Promise<'removed' | 'stays' | 'too d
     return 'removed';
   } catch (error) {
     return codeOf(error) === 'ENAMETOOLONG' ? 'too deep' : 'stays';
-  }
-}
-
-/** Most run folders hold one file and some empty folders: that takes less time here than one trip to the thread pool. */
-function removeQuickly(folder: string): boolean {
-  try {
-    if (!lstatSync(folder).isDirectory()) return false;
-    const entries = readdirSync(folder, { withFileTypes: true });
-    if (entries.length > QUICK_ENTRIES) return false;
-    for (const entry of entries) {
-      const path = join(folder, entry.name);
-      if (entry.isDirectory()) rmdirSync(path);
-      else unlinkSync(path);
-    }
-    rmdirSync(folder);
-    return true;
-  } catch {
-    return false; // Not empty inside, or gone already: the thorough way decides.
   }
 }
 

@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Folder that holds one folder per child. */
@@ -7,10 +8,10 @@ export function runsFolder(stateDir: string): string {
 }
 
 /** Makes the private folder of one child: `tmp` and `shm` inside are its temporary space where that is a folder. */
-export function createRunFolder(stateDir: string, id: string): string {
+export async function createRunFolder(stateDir: string, id: string): Promise<string> {
   const folder = join(runsFolder(stateDir), id);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  for (const name of ['tmp', 'shm']) mkdirSync(join(folder, name), { mode: 0o700 });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await Promise.all(['tmp', 'shm'].map(async (name) => await mkdir(join(folder, name), { mode: 0o700 })));
   return folder;
 }
 

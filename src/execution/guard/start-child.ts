@@ -62,11 +62,11 @@ export async function startChild(parts: StarterParts, order: StartOrder): Promis
   if (!existsSync(order.runtime.executable)) throw new GuardUnavailable('python_unavailable', 'the Python of the last test is gone');
   const id = parts.ids.secret(9);
   const workspace = realFolders(order.request.workspace);
-  const runFolder = realpathSync(createRunFolder(parts.stateDir, id));
+  const runFolder = realpathSync(await createRunFolder(parts.stateDir, id));
   const limits = order.request.options?.limits ?? laneLimits(order.request.lane, parts.machine);
   let cgroup: ChildCgroup | null = null;
   try {
-    cgroup = parts.cgroups?.create(id) ?? null;
+    cgroup = await parts.cgroups?.create(id) ?? null;
     cgroup?.setLimits(groupLimits(withBroker(limits, order.backend), order.backend !== 'bwrap'));
     const plan = planSpawn({
       backend: order.backend, lane: order.request.lane, program: order.request.program, workspace, runFolder, limits,
@@ -79,8 +79,7 @@ export async function startChild(parts: StarterParts, order: StartOrder): Promis
     const process = await spawnPlan(plan, runFolder);
     return watch(parts, order, { id, plan, process, cgroup, limits, runFolder });
   } catch (error) {
-    cgroup?.remove();
-    await removeTree(runFolder);
+    await Promise.all([cgroup?.remove(), removeTree(runFolder)]);
     if (error instanceof GuardUnavailable) throw error;
     throw new GuardUnavailable('guard_unavailable', error instanceof Error ? error.message : 'the start failed', { cause: error });
   }
@@ -133,8 +132,7 @@ function watch(parts: StarterParts, order: StartOrder, started: Started): Guarde
 }
 
 async function cleanUp(parts: StarterParts, started: Started): Promise<void> {
-  const isRemoved = await removeTree(started.runFolder);
-  const isGroupGone = started.cgroup?.remove() ?? true;
+  const [isRemoved, isGroupGone] = await Promise.all([removeTree(started.runFolder), started.cgroup?.remove() ?? true]);
   parts.ledger.forget(started.process.pid ?? 0);
   if (!isRemoved || !isGroupGone) parts.log.warn({ child: started.id, isRemoved, isGroupGone }, 'something of a child stays until the next sweep');
 }

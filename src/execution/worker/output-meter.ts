@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { createYoungCollector } from './collect-young.ts';
 import { HeadTail } from './head-tail.ts';
 import type { KeptText } from './head-tail.ts';
 import { TrailerCutter } from './trailer.ts';
@@ -7,6 +8,8 @@ import type { OutputLimits, StreamName, Trailer } from './worker-contract.ts';
 /** Past the kept part at most this much is read in a window, so that a flood leaves the event loop free. */
 const WINDOW_MS = 100;
 const WINDOW_BYTES = 6_710_886;
+/** Of a flood, after this much the buffers that were read into are collected. */
+const COLLECT_BYTES = 512 * 1024;
 /** More than this no pipe holds for us. */
 const PIPE_BYTES = 1024 * 1024;
 
@@ -33,6 +36,8 @@ export class OutputMeter {
   readonly #cutter: TrailerCutter;
   #bytes = 0;
   #windowBytes = 0;
+  #uncollected = 0;
+  readonly #collect = createYoungCollector();
   #window: NodeJS.Timeout | null = null;
   #isClosed = false;
   /** What is still to come of the worker's first words; null when it said something else. */
@@ -122,6 +127,11 @@ export class OutputMeter {
 
   #slowDown(bytes: number): void {
     this.#windowBytes += bytes;
+    this.#uncollected += bytes;
+    if (this.#uncollected >= COLLECT_BYTES) {
+      this.#uncollected = 0;
+      this.#collect();
+    }
     this.#window ??= setTimeout(() => {
       this.#window = null;
       this.#windowBytes = 0;

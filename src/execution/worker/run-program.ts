@@ -41,7 +41,7 @@ export async function runProgram(tools: RunTools, worker: ReadyWorker, { job, ho
     stop.end();
     deadline.cancel();
     const durationMs = Math.round(tools.clock.monotonicMs() - startedAt);
-    await Promise.all([meter.settled(DRAIN_MS), bounded(child.gone, GONE_MS)]);
+    await Promise.all([meter.settled(DRAIN_MS), bounded(child.empty, GONE_MS)]);
     hooks.onStep('gone');
     // The tree is gone, so the pipes end; the word that decides must not be missed because this process was slow to read it.
     if (!meter.isAcknowledged) await bounded(meter.ended, GONE_MS);

@@ -38,7 +38,7 @@ export class TrailerCutter {
 
   /** Takes bytes of the stream; returns those that are surely text. */
   push(bytes: Uint8Array): Buffer {
-    let rest = this.#held.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#held, bytes]);
+    let rest = this.#held.length === 0 ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) : Buffer.concat([this.#held, bytes]);
     const text: Buffer[] = [];
     for (;;) {
       const start = rest.indexOf(this.#marker);
@@ -56,7 +56,7 @@ export class TrailerCutter {
     }
     const kept = rest.length - this.#possibleStart(rest);
     this.#held = rest.subarray(kept);
-    return Buffer.concat([...text, rest.subarray(0, kept)]);
+    return text.length === 0 ? rest.subarray(0, kept) : Buffer.concat([...text, rest.subarray(0, kept)]);
   }
 
   /** Ends the stream: the text that was held back, and the trailer. A broken trailer is cut off as well. */
