@@ -28,8 +28,10 @@ export function rawTokens(text: string): number {
   let latin = 0;
   let han = 0;
   let other = 0;
-  for (const character of text) {
-    const point = character.codePointAt(0) ?? 0;
+  // By index: prompts are counted many times a turn, and an iterator makes a string of every character.
+  for (let index = 0; index < text.length; index += 1) {
+    const point = text.codePointAt(index) ?? 0;
+    if (point > 0xffff) index += 1;
     if (point < 0x250) latin += 1;
     else if (isHan(point)) han += 1;
     else other += 1;

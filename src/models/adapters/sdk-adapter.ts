@@ -1,25 +1,27 @@
 import { createAnthropic } from '@ai-sdk/anthropic';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import { InvalidResponseDataError, jsonSchema, streamText, tool, type LanguageModel, type ModelMessage as SdkMessage, type TextStreamPart, type ToolSet } from 'ai';
+import { InvalidResponseDataError } from '@ai-sdk/provider';
+import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4Message, LanguageModelV4StreamPart } from '@ai-sdk/provider';
 import type { AdapterCall, AdapterPart, ModelAdapter } from '../adapter-port.ts';
 import { readFinishReason } from '../quirks.ts';
 import { ThinkFilter } from '../think-filter.ts';
 import { UpstreamError } from '../upstream-error.ts';
 import { arrangeMessages, type Turn } from './arrange-messages.ts';
 import { createGuardedFetch } from './guarded-fetch.ts';
+import { readUntilAborted } from './read-until-aborted.ts';
 import { structureToolName } from './shape-body.ts';
 import { translateError } from './translate-error.ts';
-import { untilAborted } from './until-aborted.ts';
 import { WireWatch } from './wire-watch.ts';
 
 // The library wants an address and a key; ours are set where the request leaves.
 const UNUSED_BASE = 'http://address.invalid';
 const UNUSED_KEY = 'set-at-the-door';
 
-/** Speaks chat completions and messages through the AI SDK; see the rules beside each option. */
+/**
+ * Speaks chat completions and messages through the provider packages of the AI SDK. Their stream is read directly: the pipeline of
+ * `streamText` on top of it takes more time per piece of text than everything else of a turn.
+ */
 export function createSdkAdapter(): ModelAdapter {
-  // Warnings are meant for consoles of developers; nothing of ours prints.
-  (globalThis as { AI_SDK_LOG_WARNINGS?: boolean }).AI_SDK_LOG_WARNINGS = false;
   return { stream: streamCall };
 }
 
@@ -29,7 +31,7 @@ async function* streamCall(call: AdapterCall, signal: AbortSignal): AsyncGenerat
   const reading = new Reading(call, watch);
   try {
     const parts = startStream(call, watch, AbortSignal.any([signal, leaving.signal]));
-    for await (const part of untilAborted(parts, signal)) yield* reading.read(part);
+    for await (const part of readUntilAborted(parts, signal)) yield* reading.read(part);
     yield* reading.end();
   } catch (error) {
     throw signal.aborted ? new UpstreamError({ kind: 'cancelled' }) : translateError(error);
@@ -38,52 +40,44 @@ async function* streamCall(call: AdapterCall, signal: AbortSignal): AsyncGenerat
   }
 }
 
-function startStream(call: AdapterCall, watch: WireWatch, signal: AbortSignal): AsyncIterable<TextStreamPart<ToolSet>> {
+async function startStream(call: AdapterCall, watch: WireWatch, abortSignal: AbortSignal): Promise<ReadableStream<LanguageModelV4StreamPart>> {
   const { request } = call;
   const { system, turns } = arrangeMessages(request.messages);
   const tools = toolsOf(call);
   const isJsonUnnamed = call.rung === 'json_object' && !/json/i.test(request.messages.map((message) => message.content).join('\n'));
   const instructions = isJsonUnnamed ? `${system}\n\nAnswer with one JSON object.` : system;
-  const result = streamText({
-    // Always an object of ours: a plain string would be sent to a hosted gateway.
-    model: modelFor(call, watch),
-    ...(instructions.trim() === '' ? {} : { instructions: { role: 'system', content: instructions, providerOptions: CACHE_MARK } }),
-    messages: turns.map(toSdkMessage),
-    ...(tools === null ? {} : { tools }),
+  const { stream } = await modelFor(call, watch).doStream({
+    prompt: [
+      ...(instructions.trim() === '' ? [] : [{ role: 'system' as const, content: instructions, providerOptions: CACHE_MARK }]),
+      ...turns.map(toPromptMessage),
+    ],
+    ...(tools.length === 0 ? {} : { tools, toolChoice: { type: 'auto' as const } }),
     maxOutputTokens: request.maxOutputTokens,
-    maxRetries: 0,
-    abortSignal: signal,
-    // Without it every error is printed; it arrives in the stream as well.
-    onError: () => undefined,
-    telemetry: { isEnabled: false },
-    include: { rawChunks: true },
+    abortSignal,
+    includeRawChunks: true,
   });
-  // The text-only stream ends silently on errors.
-  return result.fullStream;
+  return stream;
 }
 
-const CACHE_MARK = { anthropic: { cacheControl: { type: 'ephemeral' } } } as const;
+const CACHE_MARK = { anthropic: { cacheControl: { type: 'ephemeral' } } };
 
-function modelFor(call: AdapterCall, watch: WireWatch): LanguageModel {
+function modelFor(call: AdapterCall, watch: WireWatch): LanguageModelV4 {
   const guarded = createGuardedFetch(call, watch);
   const { provider, model } = call.endpoint;
   if (provider === 'anthropic') return createAnthropic({ baseURL: UNUSED_BASE, apiKey: UNUSED_KEY, fetch: guarded })(model);
   return createOpenAICompatible({ name: 'custom', baseURL: UNUSED_BASE, fetch: guarded }).chatModel(model);
 }
 
-/** Tools without `execute`: the library never runs one. */
-function toolsOf(call: AdapterCall): ToolSet | null {
+function toolsOf(call: AdapterCall): NonNullable<LanguageModelV4CallOptions['tools']> {
   const { tools = [], structure } = call.request;
-  const defined = tools.map(({ name, description, inputSchema }) => [name, tool({ description, inputSchema: jsonSchema(inputSchema) })] as const);
   const carrier = call.rung === 'tool' && structure !== undefined
-    ? [[structureToolName(call), tool({ description: 'Give the answer.', inputSchema: jsonSchema(structure.schema) })] as const]
+    ? [{ name: structureToolName(call), description: 'Give the answer.', inputSchema: structure.schema }]
     : [];
-  const all = [...defined, ...carrier];
-  return all.length === 0 ? null : Object.fromEntries(all);
+  return [...tools, ...carrier].map(({ name, description, inputSchema }) => ({ type: 'function', name, description, inputSchema }));
 }
 
-function toSdkMessage(turn: Turn): SdkMessage {
-  if (turn.role === 'user') return { role: 'user', content: turn.content };
+function toPromptMessage(turn: Turn): LanguageModelV4Message {
+  if (turn.role === 'user') return { role: 'user', content: [{ type: 'text', text: turn.content }] };
   if (turn.role === 'tool') {
     return {
       role: 'tool',
@@ -112,7 +106,6 @@ class Reading {
   readonly #call: AdapterCall;
   readonly #watch: WireWatch;
   readonly #filter = new ThinkFilter();
-  readonly #inputs = new Map<string, string>(); // raw arguments by call id, removed when the call is complete
   readonly #known: ReadonlySet<string>;
   #hasCall = false;
 
@@ -122,18 +115,15 @@ class Reading {
     this.#known = new Set((call.request.tools ?? []).map(({ name }) => name));
   }
 
-  *read(part: TextStreamPart<ToolSet>): Generator<AdapterPart> {
+  *read(part: LanguageModelV4StreamPart): Generator<AdapterPart> {
     switch (part.type) {
       case 'raw':
         this.#watch.seeEvent(part.rawValue);
         if (this.#watch.hasRefusal) throw new UpstreamError({ kind: 'content_filter' });
         return;
-      case 'text-delta': return yield* this.#filter.push(part.text);
+      case 'text-delta': return yield* this.#filter.push(part.delta);
       case 'reasoning-delta':
-        if (part.text !== '') yield { type: 'reasoning', text: part.text };
-        return;
-      case 'tool-input-delta':
-        this.#inputs.set(part.id, (this.#inputs.get(part.id) ?? '') + part.delta);
+        if (part.delta !== '') yield { type: 'reasoning', text: part.delta };
         return;
       case 'tool-call': return yield* this.#toolCall(part);
       case 'error':
@@ -157,19 +147,16 @@ class Reading {
     yield { type: 'finish', reason: reason === 'tool_calls' && !this.#hasCall ? 'stop' : reason, usage };
   }
 
-  // Arguments as the model wrote them; the library has parsed them by now, or could not.
-  *#toolCall(part: Extract<TextStreamPart<ToolSet>, { type: 'tool-call' }>): Generator<AdapterPart> {
-    const written = this.#inputs.get(part.toolCallId);
-    this.#inputs.delete(part.toolCallId);
-    const input = written ?? (typeof part.input === 'string' ? part.input : JSON.stringify(part.input ?? {}));
-    if (this.#call.rung === 'tool' && part.toolName === structureToolName(this.#call)) {
+  // The arguments stay as the model wrote them; who asked for the call reads them.
+  *#toolCall({ toolCallId: id, toolName: name, input }: Extract<LanguageModelV4StreamPart, { type: 'tool-call' }>): Generator<AdapterPart> {
+    if (this.#call.rung === 'tool' && name === structureToolName(this.#call)) {
       yield* this.#filter.push(input);
       return;
     }
     // Nobody offered tools here, so nobody waits for a call.
     if (this.#known.size === 0) return;
     this.#hasCall = true;
-    yield { type: 'tool_call', call: { id: part.toolCallId, name: part.toolName, input } };
+    yield { type: 'tool_call', call: { id, name, input } };
   }
 
   /** An event without content that could not be read, or a missing finish reason, which `end` judges by the terminator. */

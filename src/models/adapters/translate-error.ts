@@ -1,4 +1,4 @@
-import { APICallError } from 'ai';
+import { APICallError } from '@ai-sdk/provider';
 import { UpstreamError } from '../upstream-error.ts';
 
 /** Any error of the library or the transport as facts. */
