@@ -6,7 +6,9 @@ import type { Ids } from '../../config/index.ts';
 import type { Lane } from '../../contracts/index.ts';
 import type { ExitFacts, GuardedChild, KillFacts, LaneLimits, SpawnRequest } from './guard-contract.ts';
 
+/** A bound for hanging. With a list of hosts a broker and its relays start first, which a busy machine does slowly. */
 const STEP_MS = 2_500;
+const BROKER_STEP_MS = 10_000;
 const BEAT_MS = 60;
 const MIB = 1024 * 1024;
 
@@ -106,7 +108,7 @@ async function testMemory(parts: SelfTestParts, lane: Lane): Promise<ExitFacts> 
     await readLines(child).next();
     child.arm(limits);
     send(child, { test: 'memory', limits });
-    return await within(child.exited, 'the memory test did not end');
+    return await within(child, child.exited, 'the memory test did not end');
   } finally {
     await child.kill();
   }
@@ -122,7 +124,7 @@ async function testProcesses(parts: SelfTestParts, lane: Lane): Promise<'refused
     child.arm(limits);
     send(child, { test: 'processes', limits, forks: limits.threads + 8 });
     const said = await lines.next().catch(() => null);
-    if (said === null) return (await within(child.exited, 'the test of processes did not end')).limit?.kind === 'processes' ? 'ended' : 'passed';
+    if (said === null) return (await within(child, child.exited, 'the test of processes did not end')).limit?.kind === 'processes' ? 'ended' : 'passed';
     return z.object({ forks: z.int().max(limits.threads) }).safeParse(said).success ? 'refused' : 'passed';
   } finally {
     await child.kill();
@@ -138,7 +140,7 @@ async function testLifeline(parts: SelfTestParts, lane: Lane): Promise<boolean> 
     send(child, { test: 'wait', limits: parts.limits });
     await lines.next();
     child.stdin.end();
-    return await within(child.exited, 'still alive').then(() => true, () => false);
+    return await within(child, child.exited, 'still alive').then(() => true, () => false);
   } finally {
     await child.kill();
   }
@@ -182,15 +184,15 @@ function readLines(child: GuardedChild): { next(): Promise<unknown> } {
   ended.catch(() => {});
   return {
     next: async () => {
-      if (lines.length === 0) await within(Promise.race([new Promise<void>((resolve) => { wake = resolve; }), ended]), 'no answer in time');
+      if (lines.length === 0) await within(child, Promise.race([new Promise<void>((resolve) => { wake = resolve; }), ended]), 'no answer in time');
       return JSON.parse(lines.shift() ?? 'null');
     },
   };
 }
 
-async function within<T>(work: Promise<T>, message: string): Promise<T> {
+async function within<T>(child: GuardedChild, work: Promise<T>, message: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => { timer = setTimeout(() => reject(new Error(message)), STEP_MS); });
+  const late = new Promise<never>((_resolve, reject) => { timer = setTimeout(() => reject(new Error(message)), child.backend === 'srt' ? BROKER_STEP_MS : STEP_MS); });
   return await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
