@@ -1,8 +1,10 @@
 import { readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describeVariables, userFolders } from '../../src/config/index.ts';
 import type { TemporaryFolder } from '../support/temporary-folder.ts';
 import { createTemporaryFolder } from '../support/temporary-folder.ts';
 import { runToEnd, startCommand } from '../support/command-line.ts';
@@ -75,6 +77,17 @@ it('starts as the shipped desktop starts it, with every variable empty that it l
 
   expect(ready).toMatchObject({ url: `http://127.0.0.1:${port}`, auth: 'desktop' });
   expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+});
+
+it.each(['', '  '])('takes every variable as unset when it is empty (%j)', async (blank) => {
+  const names = describeVariables().map(({ name }) => name).filter((name) => name !== 'LLM_PROVIDER');
+  await using command = startCommand(['serve'], { ...Object.fromEntries(names.map((name) => [name, blank])), HOME: folder.path });
+
+  const ready = await command.announcement();
+
+  expect(ready).toMatchObject({ event: 'ready', auth: 'token', token: expect.any(String), url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) });
+  const { data } = userFolders({ env: {}, home: folder.path, platform: process.platform });
+  expect((await stat(join(data, 'sessions'))).isDirectory()).toBe(true);
 });
 
 describe('the end', () => {
