@@ -26,6 +26,8 @@ export interface ServiceReport {
 
 /** Everything the HTTP layer translates to. */
 export interface ApiDeps {
+  /** Called for every admitted request that is more than a look at `/health`. */
+  onWork?(): void;
   sessions: Sessions;
   catalogue: CourseCatalogue;
   report: ServiceReport;

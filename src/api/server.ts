@@ -64,6 +64,7 @@ export async function createServer(deps: ApiDeps): Promise<ApiServer> {
   };
 }
 
+const HEALTH_PATH = '/health';
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 
@@ -108,6 +109,7 @@ function createApp(deps: ApiDeps, { guard, door }: { guard: Guard; door: Jupyter
         void door.handle(request, response);
         return false;
       }
+      if (pathOf(request.url ?? '') !== HEALTH_PATH) deps.onWork?.();
       rememberAdmission(request, admission);
       requireRoute(admission.match, response);
       return true;

@@ -5,18 +5,21 @@ const WORKING_FLAGS = ['--no-optimize-for-size', '--turbofan', '--maglev'];
 /** When a command that never says that it is ready works at full speed anyway. */
 const LONGEST_LOADING_MS = 5_000;
 
+let isLoading = false;
+
 /**
  * Loads frugally: what runs once needs no optimizing compiler (their code alone is 9 MB of memory once touched) and no room to grow
  * (10 MB of heap), and is ready as soon without.
  */
 export function loadFrugally(): void {
+  isLoading = true;
   for (const flag of LOADING_FLAGS) setFlagsFromString(flag);
-  workFreely(LONGEST_LOADING_MS);
+  setTimeout(workFreely, LONGEST_LOADING_MS).unref();
 }
 
-/** After so many milliseconds everything may grow and be compiled, or bursts of requests would wait for the collector. Harmless twice. */
-export function workFreely(afterMs: number): void {
-  setTimeout(() => {
-    for (const flag of WORKING_FLAGS) setFlagsFromString(flag);
-  }, afterMs).unref();
+/** From now on everything may grow and be compiled, or bursts of requests would wait for the collector. The first call counts. */
+export function workFreely(): void {
+  if (!isLoading) return;
+  isLoading = false;
+  for (const flag of WORKING_FLAGS) setFlagsFromString(flag);
 }

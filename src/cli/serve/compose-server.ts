@@ -24,7 +24,11 @@ import { createReferenceTexts } from './reference-texts.ts';
 import { createServiceReport } from './service-report.ts';
 
 /** What the process gives to everything in it. */
-export interface ProcessParts { clock: Clock; ids: Ids; log: Log; redactor: Redactor; token: string; version: string; signal: AbortSignal }
+export interface ProcessParts {
+  clock: Clock; ids: Ids; log: Log; redactor: Redactor; token: string; version: string; signal: AbortSignal;
+  /** Called for every request that is more than a look at `/health`. */
+  onWork?(): void;
+}
 
 /** A server that answers requests. */
 export interface ComposedServer {
@@ -68,7 +72,7 @@ export async function composeServer(config: Config, parts: ProcessParts): Promis
   const report = createServiceReport({ ...core, sessions, lanes, consultant, version: parts.version, isStopping: () => stopping.isStopping });
   owned.defer(() => report.close());
   const server = await createServer({
-    sessions, report, clock, ids: parts.ids, log, language: config.language,
+    onWork: () => parts.onWork?.(), sessions, report, clock, ids: parts.ids, log, language: config.language,
     catalogue: createCatalogue(core.content),
     execution: lanes.runner, notebook: lanes.notebooks,
     guard: { token: parts.token, mode: config.auth.mode, allowedOrigins: config.auth.allowedOrigins, desktopOrigins: config.auth.desktopOrigins },

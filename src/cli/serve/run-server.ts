@@ -46,7 +46,7 @@ export async function runServer({ config, terminal, parentGone, consoleLevel, on
 
   try {
     await refuseTakenPort(config);
-    const server = await composeServer(config, { clock: systemClock, ids, log, redactor, token, version, signal: stop.signal });
+    const server = await composeServer(config, { clock: systemClock, ids, log, redactor, token, version, signal: stop.signal, onWork: workFreely });
     tellStart(config, log);
     announce({
       event: 'ready', url: server.url, pid: process.pid, contract_version: CONTRACT_VERSION, version, auth: config.auth.mode,
@@ -54,7 +54,7 @@ export async function runServer({ config, terminal, parentGone, consoleLevel, on
       ...(config.auth.token === null && config.auth.mode === 'token' ? { token } : {}),
     });
     log.info({ url: server.url, version, node: process.versions.node, platform: process.platform, arch: process.arch, auth: config.auth.mode }, 'ready');
-    void server.prepared.then(() => workFreely(SETTLED_MS));
+    void server.prepared.then(() => setTimeout(workFreely, SETTLED_MS).unref());
     onReady?.({ url: server.url, token });
 
     const reason = await stop.reason;
