@@ -190,10 +190,14 @@ import time; time.sleep(0.2)`;
     await new Promise<void>((resolve) => { stdout.once('data', () => resolve()); });
     stdout.pause();
     const before = await pressure(kernel);
+    // On a busy machine it takes a while until all that may wait is full; from then on it costs nothing.
     await passing(2_000);
-    const busy = processorMs(kernel);
-    await passing(2_000);
-    const idle = processorMs(kernel) - busy;
+    let idle = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 10 && idle >= 300; round += 1) {
+      const busy = processorMs(kernel);
+      await passing(2_000);
+      idle = processorMs(kernel) - busy;
+    }
     const after = await pressure(kernel);
 
     await kernel.interrupt();
