@@ -5,7 +5,7 @@ import { createTemporaryFolder } from '../../tests/support/temporary-folder.ts';
 import { silentLog, systemClock } from '../config/index.ts';
 import { ExpertReportSchema, REPORT_ID_PATTERN } from '../contracts/index.ts';
 import { openStore } from '../store/index.ts';
-import { createLane, openBench, SESSION, writePackage } from './bench.test-support.ts';
+import { createLane, judged, openBench, SESSION, writePackage } from './bench.test-support.ts';
 import type { Bench } from './bench.test-support.ts';
 
 const QUESTION = {
@@ -143,18 +143,29 @@ describe('a trigger of the chapter', () => {
     ['a dataset of the chapter', { fires: true, change: { context: { file_name: 'given.csv' } } }, null],
     ['a file of another kind', { fires: true, change: { context: { file_name: 'mine.tsv' } } }, null],
   ])('keeps its requirements in the planner’s question about %s, as far as it asks there', async (_title, { fires, change }, columns) => {
-    const lane = createLane();
-    await using bench = await openBench({ lane });
+    await using bench = await openBench();
     await bench.addUpload('other.csv', 'a\n1\n');
     await bench.addUpload('mine.tsv', 'a\n1\n');
     await bench.addUpload('given.csv', 'a\n1\n');
     bench.store.files.put({ ...bench.store.files.list(SESSION, 'upload').find(({ name }) => name === 'given.csv')!, origin: 'bundle' });
     if (fires) ask(bench, ['other.csv', 'mine.csv']);
 
-    const outcome = await bench.consultant.consult({ ...QUESTION, ...change }, bench.turn(), 1);
+    await bench.consultant.consult({ ...QUESTION, ...change }, bench.turn(), 1);
 
-    expect(outcome).toMatchObject({ kind: 'answered', underRequirements: columns !== null });
-    expect(lane.calls.map(({ stdin }) => JSON.parse(stdin ?? '').input.task_requirements?.required_columns ?? null)).toEqual([columns]);
+    const { context } = JSON.parse(await readFile(bench.file('expert_workspace/consultations/consult_0001/request.json'), 'utf8'));
+    expect(context.task_requirements?.required_columns ?? null).toEqual(columns);
+  });
+
+  it('hands its requirements to the tool, and tells whether a judgement was made under any', async () => {
+    const lane = createLane(({ stdin }) => judged({ file_name: JSON.parse(stdin ?? '').input.file_name }));
+    await using bench = await openBench({ lane });
+    await bench.addUpload('mine.tsv', 'a\n1\n');
+
+    const held = await bench.consultant.consult(QUESTION, bench.turn(), 1);
+    const free = await bench.consultant.consult({ ...QUESTION, context: { file_name: 'mine.tsv' } }, bench.turn('trn_2'), 1);
+
+    expect([held, free]).toMatchObject([{ kind: 'answered', underRequirements: true }, { kind: 'answered', underRequirements: false }]);
+    expect(lane.calls.map(({ stdin }) => JSON.parse(stdin ?? '').input.task_requirements?.required_columns ?? null)).toEqual([CHAPTER_WANTS, null]);
   });
 
   it('fires in a later turn for the upload that the planner did not ask about', async () => {

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { gate, integrateReply, planReply, structured, text, toolCall } from '../support/provider/index.ts';
 import { PROGRAM } from '../support/sidecar-process.ts';
@@ -125,14 +126,16 @@ describe('a turn with an expert', () => {
 describe('a table that does not fit', () => {
   const BAD = 'group,note\na,1\n';
   const LOCK = 'user_uploads_suitable_dataset_or_uses_example';
+  /** The packet is told to nobody but the agents, so it is read where it is stored. */
   const stateOf = async (offline: Tutor, id: string) => {
-    const { state, packet } = (await offline.sidecar.call('GET', `/api/session/${id}/state`)).body;
-    return { lock: packet.lock_until, evidence: state.ext.evidence_log };
+    using database = new DatabaseSync(join(offline.sessionsDir, 'sidecar.db'), { readOnly: true });
+    const row = database.prepare('SELECT packet FROM sessions WHERE session_id = ?').get(id);
+    return { lock: JSON.parse(String(row?.['packet'])).lock_until, evidence: (await offline.state(id)).ext.evidence_log };
   };
   /** What experts were asked, and what they found, in order. */
   const found = async (offline: Tutor, id: string) => {
     const { reports: list } = (await offline.sidecar.call('GET', `/api/session/${id}/expert-reports`)).body;
-    return await Promise.all(list.map(async ({ consultation_id: name }: { consultation_id: string }) => {
+    return await Promise.all(list.toReversed().map(async ({ consultation_id: name }: { consultation_id: string }) => {
       const folder = join(offline.sessionsDir, id, 'expert_workspace', 'consultations', name);
       const read = async (file: string) => JSON.parse(await readFile(join(folder, file), 'utf8'));
       return [(await read('request.json')).context.file_name, (await read('expert_output_data_inspector.json')).is_suitable];

@@ -65,7 +65,8 @@ export class TriggerLog {
     const proposal = turn === null || turn.kind !== 'student' ? undefined : this.proposed.get(turn.session_id);
     if (turn === null || proposal === undefined) return;
     const settled = settledCauses(turn, proposal);
-    const waiting = [...new Set(proposal.open.filter(({ cause }) => !settled.includes(cause)).map(({ fileName }) => fileName))].slice(0, WAITING);
+    const left = proposal.open.filter(({ cause }) => !settled.includes(cause)).map(({ fileName }) => fileName);
+    const waiting = [...new Set(left)].slice(0, WAITING).toReversed(); // Oldest first, as uploads are.
     for (const cause of settled.length === 0 ? [null] : settled) {
       this.deps.store.systemEvents.insert({
         session_id: turn.session_id, timestamp: this.deps.clock.now().toISOString(), event_type: EVENT, message: '',
