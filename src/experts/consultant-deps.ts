@@ -53,5 +53,9 @@ export interface ConsultingTurn {
 /** How a question to an expert ended. A denied one leaves nothing but a system event; the report appears with the turn's commit. */
 export type ConsultationOutcome =
   | { kind: 'denied'; code: string; expertId: string }
-  | { kind: 'answered'; consultationId: string; expertId: string; question: string; output: Record<string, unknown>; reportId?: string }
+  | {
+    kind: 'answered'; consultationId: string; expertId: string; question: string; output: Record<string, unknown>; reportId?: string;
+    /** The question named requirements that can be measured. */
+    underRequirements: boolean;
+  }
   | { kind: 'failed'; consultationId: string; expertId: string; question: string; code: string };

@@ -4,7 +4,8 @@ import type { SessionContent } from '../content/index.ts';
 import type { SessionRow } from '../store/index.ts';
 import { ruleWords } from './chapter/rule-words.ts';
 import { TriggerLog } from './chapter/trigger-log.ts';
-import { completeFromTrigger, findTrigger, impliedTriggers, requestOf } from './chapter/triggers.ts';
+import { completeRequest } from './chapter/complete-request.ts';
+import { findTrigger, impliedTriggers, openUploads, requestOf } from './chapter/triggers.ts';
 import { checkRequest } from './consultation/check-request.ts';
 import { holdConsultation } from './consultation/hold-consultation.ts';
 import { abandonConsultation, isLeftOver } from './consultation/leftovers.ts';
@@ -16,7 +17,10 @@ import { describeExperts } from './describe-experts.ts';
 import type { DescribedExpert } from './describe-experts.ts';
 import { LaneStatus } from './lane-status.ts';
 import { ChapterConsultations, SessionExperts, effectiveTools, possibleOutputs } from './session-experts.ts';
+import { findFile } from './tools/run-tool.ts';
 import { listSessionFiles } from './tools/session-files.ts';
+import type { SessionFile } from './tools/session-files.ts';
+import { namedFile } from './consultation/request.ts';
 import type { ExpertRequest } from './consultation/request.ts';
 import { isRecord } from '../content/index.ts';
 
@@ -129,12 +133,14 @@ function askByTrigger(parts: Parts, { session, content, state, newUploads, judge
   const usable = offersOf(parts, session.session_id, content);
   const possible = [...chapter.triggers, ...impliedTriggers(chapter.mustConsult, chapter.triggers, usable)]
     .filter(({ expert_id: id, output_type: type }) => usable.some((offer) => offer.id === id && offer.outputModes.includes(type)));
-  triggers.propose(session.session_id, null);
+  triggers.propose(session.session_id, null, []);
   if (possible.length === 0) return null;
+  const { hasFired, waiting } = triggers.lookup(session.session_id);
   const hashes = new Map(deps.store.files.list(session.session_id, 'upload').map((file) => [file.name, file.sha256]));
-  const uploads = newUploads.map((name) => ({ name, sha256: hashes.get(name) ?? null }));
-  const fired = findTrigger(possible, { state, uploads, judgement }, triggers.lookup(session.session_id));
-  triggers.propose(session.session_id, fired);
+  const left = waiting.filter((name) => hashes.has(name) && !newUploads.includes(name));
+  const facts = { state, judgement, uploads: [...left, ...newUploads].map((name) => ({ name, sha256: hashes.get(name) ?? null })) };
+  const fired = findTrigger(possible, facts, hasFired);
+  triggers.propose(session.session_id, fired, openUploads(possible, facts, hasFired));
   return fired === null ? null : requestOf(fired, { taskId: state.current_subtask_id, language: session.language });
 }
 
@@ -147,10 +153,13 @@ async function consult(parts: Parts, { request, round }: { request: unknown; rou
   signal.throwIfAborted();
   const chapter = chapters.of(content);
   const heldInTurn = Math.max(deps.store.consultations.ofTurn(turn.turnId).length, round - 1);
-  const checked = checkRequest(completeFromTrigger(request, triggers.pending(sessionId)), {
+  const checked = checkRequest(completeRequest(request, { triggers: chapter.triggers, fired: triggers.pending(sessionId), files }), {
     registry: parts.experts.known(sessionId), chapter, files, heldInTurn, isLaneAvailable, hasBudget: hasBudget(deps, turn.turnId),
   });
   if (checked.kind === 'denied') return { kind: 'denied', code: checked.code, expertId: expertIdOf(request) };
+  triggers.noteAsked(sessionId, {
+    expertId: checked.request.expert_id, outputType: checked.request.expected_output_type, fileName: nameOf(files, checked.request),
+  });
   const outcome = await holdConsultation(deps, {
     consultationId: deps.store.consultations.mintId(sessionId), ...checked, chapter, files, tools: effectiveTools(checked.expert, isLaneAvailable),
     round: heldInTurn + 1, turn, slots,
@@ -159,6 +168,12 @@ async function consult(parts: Parts, { request, round }: { request: unknown; rou
   const answered = deps.store.consultations.ofTurn(turn.turnId).filter(hasAnswer);
   const isReported = isRecord(answered.at(-1)?.body['report']);
   return isReported ? { ...outcome, reportId: reportId(turn.turnIndex, answered.length) } : outcome;
+}
+
+/** The name that a file really has; a question may write it in another way. */
+function nameOf(files: readonly SessionFile[], request: ExpertRequest): string | null {
+  const named = namedFile(request);
+  return named === null ? null : findFile(files, named)?.name ?? null;
 }
 
 function expertIdOf(request: unknown): string {

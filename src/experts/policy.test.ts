@@ -5,7 +5,7 @@ import { createTemporaryFolder } from '../../tests/support/temporary-folder.ts';
 import { silentLog, systemClock } from '../config/index.ts';
 import { ExpertReportSchema, REPORT_ID_PATTERN } from '../contracts/index.ts';
 import { openStore } from '../store/index.ts';
-import { createLane, openBench, SESSION, writePackage } from './bench.test-support.ts';
+import { createLane, judged, openBench, SESSION, writePackage } from './bench.test-support.ts';
 import type { Bench } from './bench.test-support.ts';
 
 const QUESTION = {
@@ -101,6 +101,8 @@ describe('a question to an expert', () => {
   });
 });
 
+const CHAPTER_WANTS = ['group', 'score'];
+
 describe('a trigger of the chapter', () => {
   const ask = (bench: Bench, newUploads: string[]) => {
     const { session, content } = bench.turn();
@@ -128,15 +130,71 @@ describe('a trigger of the chapter', () => {
     expect(ask(bench, [])).toBeNull();
   });
 
-  it('lends its requirements to the planner’s own question about the same file, and to no other', async () => {
-    const lane = createLane();
-    await using bench = await openBench({ lane });
+  it.each<[string, { fires: boolean; change: Record<string, unknown> }, string[] | null]>([
+    ['the file that it fires for', { fires: true, change: {} }, CHAPTER_WANTS],
+    ['that file, unnamed', { fires: true, change: { context: {} } }, CHAPTER_WANTS],
+    ['that file, in the folder that experts see', { fires: true, change: { context: { file_name: 'inputs/mine.csv' } } }, CHAPTER_WANTS],
+    ['a file whose bytes it has fired for', { fires: false, change: {} }, CHAPTER_WANTS],
+    ['another upload of the same turn', { fires: true, change: { context: { file_name: 'other.csv' } } }, CHAPTER_WANTS],
+    ['uploads that nobody names', { fires: false, change: { context: {} } }, CHAPTER_WANTS],
+    ['an upload that only the question names', { fires: false, change: { question: 'And mine.csv?', context: { file_name: 'given.csv' } } }, CHAPTER_WANTS],
+    ['a file that is held against nothing', { fires: false, change: { context: { file_name: 'mine.csv', task_requirements: {} } } }, CHAPTER_WANTS],
+    ['a file with the planner’s own requirements', { fires: true, change: { context: { file_name: 'mine.csv', task_requirements: { required_columns: ['x'] } } } }, ['x']],
+    ['a dataset of the chapter', { fires: true, change: { context: { file_name: 'given.csv' } } }, null],
+    ['a file of another kind', { fires: true, change: { context: { file_name: 'mine.tsv' } } }, null],
+  ])('keeps its requirements in the planner’s question about %s, as far as it asks there', async (_title, { fires, change }, columns) => {
+    await using bench = await openBench();
     await bench.addUpload('other.csv', 'a\n1\n');
-    ask(bench, ['mine.csv']);
-    await bench.consultant.consult(QUESTION, bench.turn(), 1);
-    await bench.consultant.consult({ ...QUESTION, context: { file_name: 'other.csv' } }, bench.turn('trn_2'), 1);
+    await bench.addUpload('mine.tsv', 'a\n1\n');
+    await bench.addUpload('given.csv', 'a\n1\n');
+    bench.store.files.put({ ...bench.store.files.list(SESSION, 'upload').find(({ name }) => name === 'given.csv')!, origin: 'bundle' });
+    if (fires) ask(bench, ['other.csv', 'mine.csv']);
 
-    expect(lane.calls.map(({ stdin }) => JSON.parse(stdin ?? '').input.task_requirements?.required_columns ?? null)).toEqual([['group', 'score'], null]);
+    await bench.consultant.consult({ ...QUESTION, ...change }, bench.turn(), 1);
+
+    const { context } = JSON.parse(await readFile(bench.file('expert_workspace/consultations/consult_0001/request.json'), 'utf8'));
+    expect(context.task_requirements?.required_columns ?? null).toEqual(columns);
+  });
+
+  it('hands its requirements to the tool, and tells whether a judgement was made under any', async () => {
+    const lane = createLane(({ stdin }) => judged({ file_name: JSON.parse(stdin ?? '').input.file_name }));
+    await using bench = await openBench({ lane });
+    await bench.addUpload('mine.tsv', 'a\n1\n');
+
+    const held = await bench.consultant.consult(QUESTION, bench.turn(), 1);
+    const free = await bench.consultant.consult({ ...QUESTION, context: { file_name: 'mine.tsv' } }, bench.turn('trn_2'), 1);
+
+    expect([held, free]).toMatchObject([{ kind: 'answered', underRequirements: true }, { kind: 'answered', underRequirements: false }]);
+    expect(lane.calls.map(({ stdin }) => JSON.parse(stdin ?? '').input.task_requirements?.required_columns ?? null)).toEqual([CHAPTER_WANTS, null]);
+  });
+
+  it('fires in a later turn for the upload that the planner did not ask about', async () => {
+    await using bench = await openBench();
+    await bench.addUpload('more.csv', 'group,score\na,1\n');
+    await bench.addUpload('last.csv', 'group,score\nb,1\n');
+    ask(bench, ['mine.csv', 'more.csv', 'last.csv']);
+    await bench.consultant.consult(QUESTION, bench.turn(), 1);
+    bench.consultant.commit('trn_1');
+
+    const second = ask(bench, []);
+    await bench.consultant.consult(second, bench.turn('trn_2'), 1);
+    bench.consultant.commit('trn_2');
+    const third = ask(bench, []);
+    bench.consultant.commit(bench.turn('trn_3').turnId);
+
+    expect([second, third].map((request) => request?.context['file_name'])).toEqual(['last.csv', 'more.csv']);
+    expect(ask(bench, [])).toBeNull();
+  });
+
+  it('waits while the learner skips, and not for an upload that is gone', async () => {
+    await using bench = await openBench();
+    ask(bench, ['mine.csv']);
+    bench.store.turns.update(bench.turn().turnId, { decision: { route: 'skip' } });
+    bench.consultant.commit('trn_1');
+
+    expect(ask(bench, [])).toMatchObject({ context: { file_name: 'mine.csv' } });
+    bench.store.files.remove(SESSION, 'upload', 'mine.csv');
+    expect(ask(bench, [])).toBeNull();
   });
 
   it('does not fire where its expert cannot run', async () => {

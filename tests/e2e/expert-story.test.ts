@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { gate, integrateReply, planReply, structured, text, toolCall } from '../support/provider/index.ts';
 import { PROGRAM } from '../support/sidecar-process.ts';
@@ -12,6 +13,7 @@ import { expectOrder, textOf } from '../support/turn-order.ts';
 
 /** Most stories run without Python; experts look at files with the one that is found. */
 const WITH_PYTHON = { SIDECAR_PYTHON: process.env['SIDECAR_PYTHON'] ?? '' };
+const OFFLINE = { ...WITH_PYTHON, LLM_PROVIDER: 'offline', LLM_API_KEY: '', LLM_BASE_URL: '', LLM_MODEL: '' };
 const CHAPTER = 'python_first_steps/ch2_comparing_groups';
 const EXP = 'exp-model';
 let tutor: Tutor;
@@ -110,7 +112,7 @@ describe('a turn with an expert', () => {
   });
 
   it('runs entirely with the offline tutor', async () => {
-    await using offline = await startTutor({ env: { ...WITH_PYTHON, LLM_PROVIDER: 'offline', LLM_API_KEY: '', LLM_BASE_URL: '', LLM_MODEL: '' } });
+    await using offline = await startTutor({ env: OFFLINE });
     const id = await offline.sidecar.create({ chapter_id: CHAPTER });
     await upload(offline, id, 'own.csv', 'group,note\na,1\n');
 
@@ -118,6 +120,70 @@ describe('a turn with an expert', () => {
 
     expectOrder(events, 'expert');
     expect((await offline.sidecar.call('GET', `/api/session/${id}/expert-reports`)).body.reports).toMatchObject([{ binding_effect: 'abort_task_path' }]);
+  });
+});
+
+describe('a table that does not fit', () => {
+  const BAD = 'group,note\na,1\n';
+  const LOCK = 'user_uploads_suitable_dataset_or_uses_example';
+  /** The packet is told to nobody but the agents, so it is read where it is stored. */
+  const stateOf = async (offline: Tutor, id: string) => {
+    using database = new DatabaseSync(join(offline.sessionsDir, 'sidecar.db'), { readOnly: true });
+    const row = database.prepare('SELECT packet FROM sessions WHERE session_id = ?').get(id);
+    return { lock: JSON.parse(String(row?.['packet'])).lock_until, evidence: (await offline.state(id)).ext.evidence_log };
+  };
+  /** What experts were asked, and what they found, in order. */
+  const found = async (offline: Tutor, id: string) => {
+    const { reports: list } = (await offline.sidecar.call('GET', `/api/session/${id}/expert-reports`)).body;
+    return await Promise.all(list.toReversed().map(async ({ consultation_id: name }: { consultation_id: string }) => {
+      const folder = join(offline.sessionsDir, id, 'expert_workspace', 'consultations', name);
+      const read = async (file: string) => JSON.parse(await readFile(join(folder, file), 'utf8'));
+      return [(await read('request.json')).context.file_name, (await read('expert_output_data_inspector.json')).is_suitable];
+    }));
+  };
+
+  it('stays unsuitable under another name, opens no lock and proves nothing', async () => {
+    await using offline = await startTutor({ env: OFFLINE });
+    const id = await offline.sidecar.create({ chapter_id: CHAPTER });
+    await upload(offline, id, 'bad.csv', BAD);
+    await offline.sidecar.turn(id, 'I uploaded my own table.');
+    const first = await stateOf(offline, id);
+    await upload(offline, id, 'bad2.csv', BAD);
+
+    await offline.sidecar.turn(id, 'I uploaded my own table.');
+
+    expect(await found(offline, id)).toEqual([['bad.csv', false], ['bad2.csv', false]]);
+    expect(first).toEqual({ lock: LOCK, evidence: [] });
+    expect(await stateOf(offline, id)).toEqual(first);
+  });
+
+  it('is found also when two come in one turn: one is checked at once, the other in the next turn, and neither again', async () => {
+    await using offline = await startTutor({ env: OFFLINE });
+    const id = await offline.sidecar.create({ chapter_id: CHAPTER });
+    await upload(offline, id, 'one.csv', BAD);
+    await upload(offline, id, 'two.csv', `${BAD}b,2\n`);
+
+    await offline.sidecar.turn(id, 'I uploaded my own tables.');
+    const first = await stateOf(offline, id);
+    await offline.sidecar.turn(id, 'All right.');
+    const second = await stateOf(offline, id);
+    await offline.sidecar.turn(id, 'All right.');
+
+    expect(await found(offline, id)).toEqual([['one.csv', false], ['two.csv', false]]);
+    expect([first, second]).toEqual([{ lock: LOCK, evidence: [] }, { lock: LOCK, evidence: [] }]);
+  });
+
+  it('gives way to one that does: the lock opens with strong evidence', async () => {
+    await using offline = await startTutor({ env: OFFLINE });
+    const id = await offline.sidecar.create({ chapter_id: CHAPTER });
+    await upload(offline, id, 'bad.csv', BAD);
+    await offline.sidecar.turn(id, 'I uploaded my own table.');
+    await upload(offline, id, 'good.csv', `group,score\n${Array.from({ length: 12 }, (_, index) => `a,${index}.5`).join('\n')}\n`);
+
+    await offline.sidecar.turn(id, 'I uploaded my own table.');
+
+    expect(await found(offline, id)).toEqual([['bad.csv', false], ['good.csv', true]]);
+    expect(await stateOf(offline, id)).toMatchObject({ lock: 'checkpoint_reached', evidence: [{ source: 'expert', strength: 'strong', verified: true }] });
   });
 });
 

@@ -1,7 +1,6 @@
 import * as z from 'zod';
 import { BlockerTypeSchema, ExpertIdSchema, languageOf } from '../../contracts/index.ts';
 import type { Language, SessionState } from '../../contracts/index.ts';
-import { isRecord } from '../../content/index.ts';
 
 const name = z.string().regex(/^[a-z][a-z0-9_-]{1,63}$/);
 const target = {
@@ -30,7 +29,7 @@ export function readTriggers(value: unknown, problems: string[]): Trigger[] {
   });
 }
 
-/** What triggers look at. `uploads` are the learner's own files that are new in this turn. */
+/** What triggers look at. `uploads` are the learner's own files that are new in this turn or wait since an earlier one, oldest first. */
 export interface TriggerFacts {
   state: Pick<SessionState, 'attempts_since_last_progress' | 'current_subtask_id'>;
   uploads: readonly { name: string; sha256: string | null }[];
@@ -40,6 +39,9 @@ export interface TriggerFacts {
 /** A trigger whose cause is there; `cause` names it for ever. */
 export interface FiredTrigger { trigger: Trigger; cause: string; fileName: string | null }
 
+/** A file that a trigger has not asked about yet. */
+export interface OpenUpload extends FiredTrigger { fileName: string }
+
 /** The first trigger in file order whose cause holds and has not fired before. */
 export function findTrigger(triggers: readonly Trigger[], facts: TriggerFacts, hasFired: (cause: string) => boolean): FiredTrigger | null {
   for (const trigger of triggers) {
@@ -47,6 +49,12 @@ export function findTrigger(triggers: readonly Trigger[], facts: TriggerFacts, h
     if (fired !== undefined) return { trigger, ...fired };
   }
   return null;
+}
+
+/** Uploads that a trigger still asks about: each file whose cause has not fired before. */
+export function openUploads(triggers: readonly Trigger[], facts: TriggerFacts, hasFired: (cause: string) => boolean): OpenUpload[] {
+  return triggers.filter(({ on }) => on === 'new_upload').flatMap((trigger) => causesOf(trigger, facts).flatMap(({ cause, fileName }) =>
+    (fileName === null || hasFired(cause) ? [] : [{ trigger, cause, fileName }])));
 }
 
 /** The newest file first. */
@@ -66,7 +74,8 @@ function causesOf(trigger: Trigger, { state, uploads, judgement }: TriggerFacts)
   }
 }
 
-function hasExtension(fileName: string, extensions: readonly string[] | undefined): boolean {
+/** True for a name with one of the extensions, and for any name when there are none. */
+export function hasExtension(fileName: string, extensions: readonly string[] | undefined): boolean {
   if (extensions === undefined) return true;
   const dot = fileName.lastIndexOf('.');
   const own = dot < 0 ? '' : fileName.slice(dot + 1).toLowerCase();
@@ -95,20 +104,6 @@ export function requestOf({ trigger, fileName }: FiredTrigger, facts: { taskId: 
       ...(trigger.task_requirements === undefined ? {} : { task_requirements: trigger.task_requirements }),
     },
   };
-}
-
-/**
- * The planner's own question about the cause of a trigger keeps what the chapter requires there: forgetting the requirements must not
- * make an unsuitable file suitable. A question about anything else stays as it is.
- */
-export function completeFromTrigger(request: unknown, fired: FiredTrigger | null): unknown {
-  const requirements = fired?.trigger.task_requirements;
-  if (fired === null || requirements === undefined || !isRecord(request)) return request;
-  const context = isRecord(request['context']) ? request['context'] : {};
-  const isSame = request['expert_id'] === fired.trigger.expert_id && request['expected_output_type'] === fired.trigger.output_type
-    && (context['file_name'] ?? fired.fileName) === fired.fileName;
-  if (!isSame || isRecord(context['task_requirements'])) return request;
-  return { ...request, context: { ...(fired.fileName === null ? {} : { file_name: fired.fileName }), ...context, task_requirements: requirements } };
 }
 
 const SCENARIOS: readonly { scenario_id: string; output_type: string; cause: { on: 'new_upload' } | { on: 'checkpoint' } | { on: 'blocker'; in: ['core_concept'] | ['core_implementation'] } }[] = [

@@ -71,7 +71,9 @@ export async function holdConsultation(deps: ConsultantDeps, accepted: AcceptedC
     await record.answer(output, { overridden, report: reportOf(deps, { accepted, envelope, record, output }) });
     reason = 'answered';
     turn.signal.throwIfAborted();
-    return { kind: 'answered', consultationId, expertId: expert.expertId, question: request.question, output };
+    return {
+      kind: 'answered', consultationId, expertId: expert.expertId, question: request.question, output, underRequirements: requirementsOf(request) !== null,
+    };
   } catch (error) {
     reason = reasonOf(error, { turn, deadline });
     deps.log.warn({ consultationId, reason, error: error instanceof ConsultationFailure ? error.message : error }, 'consultation ended early');

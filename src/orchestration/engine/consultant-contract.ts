@@ -20,6 +20,8 @@ export type ConsultationOutcome =
   | { kind: 'denied'; code: string; expertId: string }
   | {
     kind: 'answered'; consultationId: string; expertId: string; question: string; output: Record<string, unknown>;
+    /** The question named requirements that can be measured; without them a judgement of a file says little about the task. */
+    underRequirements: boolean;
     /** The report that the commit of the turn makes. */
     reportId?: string;
   }
@@ -33,7 +35,7 @@ export interface Consultant {
   expertsFor(session: SessionRow, content: SessionContent): ExpertFact[];
   /** Rules of the chapter in words, for the planner. */
   rulesFor(content: SessionContent): { texts: string[]; binding: BindingRule[]; roundsPerTurn: number };
-  /** The request of a trigger that fires in this turn, once per cause; null = none. */
+  /** The request of a trigger that fires in this turn, once per cause, also for uploads that earlier turns left; null = none. */
   triggeredRequest(facts: {
     session: SessionRow; content: SessionContent; state: SessionState; newUploads: readonly string[];
     judgement: { checkpoint: boolean; blocker: string };

@@ -38,7 +38,7 @@ const expertCall = (turn: ConsultingTurn): LedgerRow => ({
   prompt_hash: 'h', manifest: {}, at: '2026-01-01T00:00:00.000Z',
 });
 
-const answered: Work = async () => ({ kind: 'answered', output: OUTPUT });
+const answered: Work = async () => ({ kind: 'answered', underRequirements: true, output: OUTPUT });
 /** An expert at work until its turn is aborted. */
 const endless: Work = async (turn) => {
   await delay(60_000, undefined, { signal: turn.signal });
@@ -78,12 +78,13 @@ describe('a turn with an expert', () => {
     expect(integrate).not.toContain(`"current_focus": "${before}"`);
   });
 
-  it.each([
+  it.each<[string, Record<string, unknown>, string[], boolean?]>([
     ['a table that a tool found to fit', { output_type: 'suitability_judgment', is_suitable: true, answer_summary: 'The table fits.' }, ['The table fits.']],
+    ['a table that was held against no requirements', { output_type: 'suitability_judgment', is_suitable: true, answer_summary: 'It is a table.' }, [], false],
     ['a table that does not fit', { output_type: 'suitability_judgment', is_suitable: false, answer_summary: 'Too few rows.' }, []],
     ['a claim of the expert alone', { output_type: 'validation_report', is_valid: true, answer_summary: 'All done.' }, []],
-  ])('takes as strong evidence only what a tool established: %s', async (_title, output, texts) => {
-    await using bench = await openEngineBench({ consultant: consultantOf(async () => ({ kind: 'answered', output })) });
+  ])('takes as strong evidence only what a tool established: %s', async (_title, output, texts, underRequirements = true) => {
+    await using bench = await openEngineBench({ consultant: consultantOf(async () => ({ kind: 'answered', underRequirements, output })) });
     scriptConsultation(bench, structured(integrateReply({})));
 
     await bench.turn('Here is my table.');
@@ -129,7 +130,7 @@ describe('a turn with an expert', () => {
     ['failed', { kind: 'failed', code: 'DEADLINE', expertId: 'data_inspector', consultationId: 'consult_0002', question: 'And the columns?' }],
   ])('keeps the first finding when a second question is %s', async (_title, second) => {
     const consult: Consultant['consult'] = async (request, _turn, round) => (round === 1
-      ? { kind: 'answered', output: OUTPUT, consultationId: 'consult_0001', expertId: request.expert_id, question: request.question }
+      ? { kind: 'answered', underRequirements: true, output: OUTPUT, consultationId: 'consult_0001', expertId: request.expert_id, question: request.question }
       : second);
     await using bench = await openEngineBench({ consultant: consultantOf(answered, { consult, rulesFor: () => ({ texts: [], binding: [], roundsPerTurn: 2 }) }) });
     scriptConsultation(bench, structured(integrateReply({ expert_consultation_summary: 'It has 122 rows.', consultation_request: { ...REQUEST, question: 'And the columns?' } })));
@@ -143,7 +144,7 @@ describe('a turn with an expert', () => {
     const consult: Consultant['consult'] = async (request, turn, round) => {
       const consultationId = `consult_000${round}`;
       turn.emit({ type: 'consultation_start', expert_id: request.expert_id, title: 'Data inspector', consultation_id: consultationId, scenario_id: 'rma_custom' });
-      return { kind: 'answered', output: OUTPUT, consultationId, expertId: request.expert_id, question: request.question };
+      return { kind: 'answered', underRequirements: true, output: OUTPUT, consultationId, expertId: request.expert_id, question: request.question };
     };
     await using bench = await openEngineBench({ consultant: consultantOf(answered, { consult, rulesFor: () => ({ texts: [], binding: [], roundsPerTurn: 2 }) }) });
     scriptConsultation(
@@ -168,7 +169,7 @@ describe('a turn with an expert', () => {
     const QUOTE = 'it prints 122 rows';
     const completes = { subtask_status: { load_table: { status: 'completed', evidence: [{ text: 'counted the rows', quote: QUOTE }] } } };
     const rule: BindingRule = { name: 'too_big', when: { field: 'rows', op: 'gt', value: 100 }, set: { guidance_for_ca: 'Ask for a smaller table.' } };
-    const consultant = consultantOf(async () => ({ kind: 'answered', output: { ...OUTPUT, rows: 122 } }), {
+    const consultant = consultantOf(async () => ({ kind: 'answered', underRequirements: true, output: { ...OUTPUT, rows: 122 } }), {
       rulesFor: () => ({ texts: [], roundsPerTurn: 1, binding: [rule] }),
     });
 
@@ -210,7 +211,7 @@ describe('a turn with an expert', () => {
 
   it('asks by a trigger of the chapter although nobody wished it, and the packet obeys the rules', async () => {
     const rule: BindingRule = { name: 'too_big', when: { field: 'rows', op: 'gt', value: 100 }, set: { current_focus: 'a smaller table' } };
-    const consultant = consultantOf(async () => ({ kind: 'answered', output: { ...OUTPUT, rows: 122 } }), {
+    const consultant = consultantOf(async () => ({ kind: 'answered', underRequirements: true, output: { ...OUTPUT, rows: 122 } }), {
       rulesFor: () => ({ texts: [], roundsPerTurn: 1, binding: [rule] }),
       triggeredRequest: () => ({ ...REQUEST, scenario_id: 'rma_custom', reasoning: '', context: {} }),
     });

@@ -85,7 +85,7 @@ function stageAnswer(turn: RunningTurn, { outcome, staged, input, consultant, an
   outcome: Answered; staged: ConsultedTurn; input: ConsultInput; consultant: Consultant; answer: IntegrateProposal;
 }): Omit<ConsultedTurn, 'snapshot'> {
   const { row, assembled } = input;
-  const proven = [...staged.proven, ...provenBy(outcome.output, row.state.current_subtask_id)];
+  const proven = [...staged.proven, ...provenBy(outcome, row.state.current_subtask_id)];
   const stateUpdates = answer.state_update === null ? staged.stateUpdates : [...staged.stateUpdates, answer.state_update];
   const bounds = [...staged.bounds, { expert_id: outcome.expertId, output: outcome.output }];
   const { instruction_version: _old, ...current } = row.packet;
@@ -105,9 +105,12 @@ function withNote(snapshot: TurnSnapshot, note: ConsultationNote): TurnSnapshot 
   return { ...snapshot, consultations: [...snapshot.consultations, note] };
 }
 
-/** What a data tool found is a fact: a learner's table that fits the task is evidence for it. Claims of the expert alone prove nothing. */
-function provenBy(output: Record<string, unknown>, taskId: string | null): StagedPlan['proven'] {
-  if (taskId === null || output['output_type'] !== 'suitability_judgment' || output['is_suitable'] !== true) return [];
+/**
+ * What a data tool found is a fact: a learner's table that fits the task is evidence for it. Claims of the expert alone prove nothing,
+ * nor does a table that was held against no requirements: almost any is fine in itself.
+ */
+function provenBy({ output, underRequirements }: Answered, taskId: string | null): StagedPlan['proven'] {
+  if (taskId === null || !underRequirements || output['output_type'] !== 'suitability_judgment' || output['is_suitable'] !== true) return [];
   const summary = typeof output['answer_summary'] === 'string' ? output['answer_summary'].trim() : '';
   return [{ subtask_id: taskId, text: summary === '' ? 'brought a dataset that fits the task' : summary, proof: 'expert' }];
 }
