@@ -88,7 +88,9 @@ async function readReadyLine(child: GuardedChild, signal: AbortSignal): Promise<
   const onAbort = (): void => fail({ reason: 'worker_lost', detail: 'the worker did not get ready in time' });
   child.stdout.on('data', onOutput);
   child.stderr.on('data', onDiagnostics);
-  signal.addEventListener('abort', onAbort, { once: true });
+  // A signal that was aborted while the process was being started tells nobody any more.
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
   const failAtExit = async (): Promise<void> => {
     const exit = await child.exited;
     // The last words may still be in the pipe.

@@ -6,6 +6,7 @@ import type { Gap, Group, Idle, WorkerKind } from './pool-groups.ts';
 import type { WorkerNeed } from './program-needs.ts';
 import { startWorker } from './start-worker.ts';
 import type { ReadyWorker, WorkerSpec } from './start-worker.ts';
+import { WorkerEndings } from './worker-endings.ts';
 
 const IDLE_MS = 10 * 60_000;
 const MAX_AGE_MS = 6 * 60 * 60_000;
@@ -43,6 +44,7 @@ export class WorkerPool {
   /** Entries leave by `end`, after ten idle minutes, and when memory is short. */
   readonly #groups = new Map<string, Group>();
   readonly #holds: (() => boolean)[] = [];
+  readonly #endings = new WorkerEndings();
   readonly #stopping = new AbortController();
   #filling: { group: string; kind: WorkerKind; done: Promise<void>; abort: AbortController } | null = null;
   #retry: NodeJS.Timeout | null = null;
@@ -90,11 +92,12 @@ export class WorkerPool {
     const group = this.#groups.get(groupId);
     this.#groups.delete(groupId);
     // Taken out first: what is ended on purpose is no loss.
-    const idle = group?.idle.splice(0) ?? [];
-    await Promise.all(idle.map(({ worker }) => worker.child.kill()));
-    if (this.#filling?.group !== groupId) return;
-    this.#filling.abort.abort(new Error('the group is over'));
-    await this.#filling.done;
+    for (const { worker } of group?.idle.splice(0) ?? []) void this.#endings.end(worker);
+    if (this.#filling?.group === groupId) {
+      this.#filling.abort.abort(new Error('the group is over'));
+      await this.#filling.done;
+    }
+    await this.#endings.settled(groupId);
   }
 
   idleCount(groupId?: string): number {
@@ -128,6 +131,7 @@ export class WorkerPool {
     if (this.#retry !== null) clearTimeout(this.#retry);
     await Promise.all([...this.#groups.keys()].map((id) => this.end(id)));
     await this.#filling?.done;
+    await this.#endings.settled();
   }
 
   #remember(spec: WorkerSpec, wanted: Group['wanted']): void {
@@ -158,7 +162,7 @@ export class WorkerPool {
     const stamp = this.#deps.runtimeStamp();
     const isGood = (idle: Idle): boolean =>
       idle.stamp === stamp && now - idle.readyAt < MAX_AGE_MS && idle.worker.spec.workspace.folder === spec.workspace.folder;
-    for (const idle of group.idle.filter((each) => !isGood(each))) void idle.worker.child.kill();
+    for (const idle of group.idle.filter((each) => !isGood(each))) void this.#endings.end(idle.worker);
     group.idle = group.idle.filter(isGood);
   }
 
@@ -202,7 +206,7 @@ export class WorkerPool {
 
   #endOldest(than: Pick<Group, 'usedAt'>): boolean {
     const idle = takeOldest(this.#groups.values(), than);
-    void idle?.worker.child.kill();
+    if (idle !== null) void this.#endings.end(idle.worker);
     return idle !== null;
   }
 
@@ -223,10 +227,8 @@ export class WorkerPool {
   }
 
   #keep(group: Group, idle: Idle): void {
-    if (this.#stopping.signal.aborted || this.#groups.get(group.spec.group) !== group || idleOf(group, idle.kind) >= group.wanted[idle.kind]) {
-      void idle.worker.child.kill();
-      return;
-    }
+    const isMissing = this.#groups.get(group.spec.group) === group && idleOf(group, idle.kind) < group.wanted[idle.kind];
+    if (this.#stopping.signal.aborted || !isMissing) return void this.#endings.end(idle.worker);
     group.idle.push(idle);
     void this.#watch(group, idle);
   }
