@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
@@ -279,6 +280,31 @@ it('puts uploads under their bare names, where a file of the learner wins', asyn
 
   expect(answer).toMatchObject({ stdout: 'a\n1\n mine\n', artifacts: [] });
   expect(bench.store.files.list('datasets', 'workspace').map(({ name, origin }) => [name, origin])).toEqual([['scores.csv', 'upload']]);
+});
+
+it.each([
+  ['brings a copy up to date when another upload has taken its name', 'pass', 'v=2'],
+  ['keeps a copy that a program has changed', 'open("data.csv", "w").write("v=3")', 'v=3'],
+  ['keeps a copy that a program has changed to something else of its size and time',
+    'import os; t = os.stat("data.csv"); open("data.csv", "r+").write("v=4"); os.utime("data.csv", ns=(t.st_atime_ns, t.st_mtime_ns))', 'v=4'],
+  ['keeps a link that a program has put in its place', 'import os; os.rename("data.csv", "moved.csv"); os.symlink("moved.csv", "data.csv")', 'v=1'],
+])('%s', async (_title, change, seen) => {
+  const id = `copies-${seen}`;
+  const { uploads } = await bench.session(id);
+  const upload = async (text: string): Promise<void> => {
+    await writeFiles(uploads, { 'data.csv': text });
+    bench.store.files.put({
+      session_id: id, area: 'upload', name: 'data.csv', origin: 'upload', sha256: createHash('sha256').update(text).digest('hex'), size_bytes: text.length,
+      created_at: '2026-01-01T00:00:00.000Z', turn_index: 0,
+    });
+  };
+  await upload('v=1');
+  const first = await bench.run(id, 'print(open("data.csv").read())');
+  await bench.run(id, change);
+  await upload('v=2');
+  const second = await bench.run(id, 'print(open("data.csv").read())');
+
+  expect([first.stdout, second.stdout]).toEqual(['v=1\n', `${seen}\n`]);
 });
 
 it('tells the companion of a run, without terminal sequences', async () => {

@@ -1,23 +1,28 @@
+import { createHash } from 'node:crypto';
 import { constants, readdirSync } from 'node:fs';
-import { copyFile, lstat, unlink } from 'node:fs/promises';
+import { copyFile, lstat, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Store } from '../../store/index.ts';
+import type { FileOriginRow, Store } from '../../store/index.ts';
 import type { Clock } from '../../config/index.ts';
 
 export interface DatasetFolders { sessionId: string; uploads: string; workspace: string }
 
 /**
- * Copies uploads and chapter datasets that are not in the workspace yet under their bare names. Whatever has the name already wins.
- * The copy keeps its origin, so that it counts for nobody's quota.
+ * Copies uploads and chapter datasets that are not in the workspace yet under their bare names. Whatever has the name already wins, unless
+ * it is our own copy of an upload that another one has replaced since. The copy keeps its origin, so that it counts for nobody's quota.
  */
 export async function copyDatasets(tools: { store: Store; clock: Clock }, folders: DatasetFolders): Promise<string[]> {
   // Most runs copy nothing, and two lists take less time here than two trips to the thread pool.
   const names = filesIn(folders.uploads);
   if (names.length === 0) return [];
   const present = new Set(readdirSync(folders.workspace));
-  const missing = names.filter((name) => !present.has(name));
+  const outdated = names.some((name) => present.has(name)) ? outdatedCopies(tools.store, folders.sessionId) : NONE;
   const copied: string[] = [];
-  for (const name of missing) if (await copyOne(folders, name)) copied.push(name);
+  for (const name of names) {
+    const old = outdated.get(name.normalize('NFC'));
+    if (old !== undefined && present.has(name) && await dropUntouched(join(folders.workspace, name), old)) present.delete(name);
+    if (!present.has(name) && await copyOne(folders, name)) copied.push(name);
+  }
   if (copied.length > 0) await record(tools, folders, copied);
   return copied;
 }
@@ -28,6 +33,45 @@ function filesIn(folder: string): string[] {
   } catch {
     return []; // Nothing was ever uploaded.
   }
+}
+
+const NONE: ReadonlyMap<string, FileOriginRow> = new Map();
+
+/** Copies that we made of files which another one of their name has replaced since, by name. */
+function outdatedCopies(store: Store, sessionId: string): ReadonlyMap<string, FileOriginRow> {
+  const uploads = rowsByName(store, sessionId, 'upload');
+  const isOutdated = ({ name, origin, sha256 }: FileOriginRow): boolean => {
+    const upload = uploads.get(name);
+    // A file of the chapter that only shares its name with an upload is no copy of it.
+    return upload !== undefined && upload.origin === origin && upload.sha256 !== null && sha256 !== null && upload.sha256 !== sha256;
+  };
+  return new Map([...rowsByName(store, sessionId, 'workspace')].filter(([, row]) => isOutdated(row)));
+}
+
+function rowsByName(store: Store, sessionId: string, area: FileOriginRow['area']): Map<string, FileOriginRow> {
+  return new Map(store.files.list(sessionId, area).map((row) => [row.name, row]));
+}
+
+/** Removes a copy that is still what we put there. False when anybody changed it, which makes it the learner's. */
+async function dropUntouched(path: string, row: FileOriginRow): Promise<boolean> {
+  try {
+    const isUntouched = await hashOf(path, row.size_bytes) === row.sha256;
+    if (isUntouched) await unlink(path);
+    return isUntouched;
+  } catch {
+    return false; // No plain file any more, or one that cannot be read or removed now: it stays as it is.
+  }
+}
+
+/** SHA-256 of a regular file of this size; null for anything else. */
+async function hashOf(path: string, size: number): Promise<string | null> {
+  // Follows no link and waits for no pipe. Windows knows neither flag.
+  await using handle = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+  const stats = await handle.stat();
+  if (!stats.isFile() || stats.size !== size) return null;
+  const hash = createHash('sha256');
+  for await (const chunk of handle.createReadStream({ autoClose: false })) hash.update(chunk as Buffer);
+  return hash.digest('hex');
 }
 
 async function copyOne({ uploads, workspace }: DatasetFolders, name: string): Promise<boolean> {
@@ -45,7 +89,7 @@ async function copyOne({ uploads, workspace }: DatasetFolders, name: string): Pr
 }
 
 async function record({ store, clock }: { store: Store; clock: Clock }, { sessionId, workspace }: DatasetFolders, names: readonly string[]): Promise<void> {
-  const origins = new Map(store.files.list(sessionId, 'upload').map((row) => [row.name, row]));
+  const origins = rowsByName(store, sessionId, 'upload');
   const sizes = await Promise.all(names.map(async (name) => (await lstat(join(workspace, name))).size));
   const turnIndex = store.sessions.get(sessionId)?.state.turn_index ?? 0;
   store.transaction(() => {

@@ -10,6 +10,7 @@ import type { FilesContext } from './files-context.ts';
 import { sha256, writeNew } from './file-bytes.ts';
 import { extensionOf, requireUploadType, tooLarge } from './file-kinds.ts';
 import { fileNotFound } from './read-file.ts';
+import { removeCopy } from './upload-copy.ts';
 import { resolveInWorkspace } from './resolve-in-workspace.ts';
 import { storageError, systemCode } from './storage-error.ts';
 import { cleanUploadName, takeFreeName } from './upload-name.ts';
@@ -46,17 +47,18 @@ export async function addUploads(
   });
 }
 
-/** Removes one upload or dataset copy. */
+/** Removes one upload or dataset copy, and with it the copy in the workspace that nobody has changed. */
 export async function removeUpload(context: FilesContext, sessionId: string, name: string): Promise<{ success: true; message: string }> {
   const session = context.require(sessionId);
   if (readWorkspacePath(name).segments.length !== 1) throw invalidPath('uploads have no folders');
   await context.queue.run(sessionId, async () => {
-    const { uploads } = await context.folders(sessionId);
+    const { uploads, workspace } = await context.folders(sessionId);
     await using place = await resolveInWorkspace(uploads, name, 'look');
     if (place === null || place.kind === 'nothing' || place.kind === 'folder') throw fileNotFound();
     await unlink(place.path).catch((error: unknown) => {
       throw systemCode(error) === 'ENOENT' ? fileNotFound() : storageError(error, 'the upload could not be removed');
     });
+    await removeCopy(context, { sessionId, workspace, name: place.name });
     context.store.files.remove(sessionId, 'upload', place.name);
   });
   return { success: true, message: session.language.toLowerCase().startsWith('zh') ? '文件已删除' : 'file deleted' };
