@@ -27,7 +27,10 @@ export type RunAnswer = z.infer<typeof RunAnswerSchema>;
 
 /** Live output of a run or a job. */
 export const RunEventSchema = z.discriminatedUnion('type', [
-  z.looseObject({ type: z.literal('exec_status'), state: z.enum(['queued', 'running']), queue_position: count.optional() }),
+  z.looseObject({
+    type: z.literal('exec_status'), state: z.enum(['queued', 'running']), queue_position: count.optional(),
+    execution_id: z.string(), job_id: z.string(),
+  }),
   z.object({ type: z.literal('exec_start'), execution_id: z.string(), job_id: z.string().nullable() }),
   z.object({ type: z.literal('exec_output'), stream: z.enum(['stdout', 'stderr']), text: z.string() }),
   ArtifactSchema.loose().extend({ type: z.literal('exec_artifact') }),

@@ -198,6 +198,50 @@ describe('the queue', () => {
     await bench.runner.endSession('a10');
   });
 
+  it('names the job from its first event, so that a stream that waits can be stopped, and tells every step ahead', async () => {
+    const { workspace } = await bench.session('a22');
+    const untilTold = (name: string): string => `import os, time\nwhile not os.path.exists("${name}"): time.sleep(0.01)`;
+    const busy = [];
+    for (const name of ['go', 'later']) busy.push(await bench.runner.startJob('a22', request(untilTold(name), { timeout_seconds: 120 })));
+    const streams = [];
+    for (let index = 0; index < 3; index += 1) streams.push(await bench.runner.stream('a22', request('pass', { timeout_seconds: 120 })));
+    const [first, second, third] = streams.map((source) => source.frames[Symbol.asyncIterator]()) as [AsyncIterator<string>, AsyncIterator<string>, AsyncIterator<string>];
+    const next = async (frames: AsyncIterator<string>) => JSON.parse(String((await frames.next()).value).split('data: ')[1]!) as Event;
+    const queued = [await next(first), await next(second), await next(third)];
+    const cancelled = await bench.runner.cancelJob('a22', queued[1]!['job_id']);
+    const [ended, moved] = [await next(second), await next(third)];
+    await writeFiles(workspace, { go: '' });
+    const served = [await next(first), await next(first), await next(third)];
+    await writeFiles(workspace, { later: '' });
+    for (const job of busy) await read(bench.runner.followJob('a22', job.job_id, null));
+    for (const source of streams) await source[Symbol.asyncDispose]();
+    await bench.runner.endSession('a22');
+
+    expect(queued).toMatchObject([1, 2, 3].map((queue_position) => ({
+      type: 'exec_status', state: 'queued', queue_position, job_id: expect.stringMatching(/^job_/), execution_id: expect.stringMatching(/^exe_/),
+    })));
+    expect(cancelled.status).toBe('cancelled');
+    expect(ended).toMatchObject({ type: 'exec_complete', cancelled: true });
+    expect(moved).toEqual({ ...queued[2], queue_position: 2 });
+    expect(served).toMatchObject([
+      { type: 'exec_status', state: 'running', job_id: queued[0]!['job_id'] }, { type: 'exec_start', job_id: queued[0]!['job_id'] }, { state: 'queued', queue_position: 1 },
+    ]);
+  });
+
+  it('tells again, in the language of the session, why a stream got no slot', async () => {
+    await openOwn({ language: 'zh-Hans' });
+    await bench.session('a23');
+    for (let index = 0; index < 2; index += 1) await bench.runner.startJob('a23', request('import time; time.sleep(120)', { timeout_seconds: 120 }));
+    const live = await read(await bench.runner.stream('a23', request('pass', { timeout_seconds: 1 })));
+    const job = bench.runner.job('a23', live[0]!['job_id']);
+    const replayed = await read(bench.runner.followJob('a23', job.job_id, null));
+    await bench.runner.endSession('a23');
+
+    expect(live.at(-1)).toMatchObject({ type: 'error', code: 'QUEUE_FULL', message: '等待运行的任务太多' });
+    expect(replayed).toEqual(live);
+    expect(job).toMatchObject({ status: 'failed', result: null });
+  });
+
   it('serves 50 runs of 10 sessions at once, all right and in turn (E63)', async () => {
     const sessions = Array.from({ length: 10 }, (_unused, index) => `many${index}`);
     for (const session of sessions) await bench.session(session);
@@ -232,6 +276,7 @@ describe('records', () => {
     });
     expect(bench.runner.execution('a12', 'exe_lost')).toMatchObject({ outcome: 'start_failed', returncode: -3, reason: 'worker_lost', code: 'print(1)', ended_at: expect.any(String) });
     expect((await read(bench.runner.followJob('a12', 'job_lost', null))).map(({ type }) => type)).toEqual(['exec_complete']);
+    expect(await read(bench.runner.followJob('a12', 'job_lost', '1.1'))).toMatchObject([{ type: 'exec_complete', reason: 'worker_lost', id: '1.2' }]);
     expect(bench.runner.recover()).toEqual({ executions: 0, jobs: 0 });
   });
 

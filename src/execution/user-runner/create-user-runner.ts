@@ -50,7 +50,8 @@ class UserLane implements UserRunner {
     const onClose = this.#readers.enter(sessionId);
     try {
       const job = await this.#start(sessionId, request, 'stream');
-      return this.#jobs.follow(sessionId, job.job_id, { lastEventId: null, onClose });
+      const { language } = requireSession(this.#context, sessionId);
+      return this.#jobs.follow(sessionId, job.job_id, { lastEventId: null, onClose, language });
     } catch (error) {
       onClose();
       throw error;
@@ -78,7 +79,8 @@ class UserLane implements UserRunner {
 
   followJob(sessionId: string, jobId: string, lastEventId: string | null): JobFrames {
     this.job(sessionId, jobId);
-    return this.#jobs.follow(sessionId, jobId, { lastEventId, onClose: this.#readers.enter(sessionId) });
+    const { language } = requireSession(this.#context, sessionId);
+    return this.#jobs.follow(sessionId, jobId, { lastEventId, onClose: this.#readers.enter(sessionId), language });
   }
 
   executions(sessionId: string, query: ExecutionsQuery): Execution[] {

@@ -1,8 +1,10 @@
 import { SidecarError, describeError } from '../../contracts/index.ts';
-import type { RunAnswer } from '../../contracts/index.ts';
+import type { Language, RunAnswer } from '../../contracts/index.ts';
 import { RunAnswerSchema } from '../../contracts/index.ts';
 import type { JobRow } from '../../store/index.ts';
 import { describeNoStart } from '../worker/index.ts';
+import { keepFailure, readFailure } from './job-failure.ts';
+import type { KeptFailure } from './job-failure.ts';
 import { JobStream, replayFrames } from './job-stream.ts';
 import type { JobEvent } from './job-stream.ts';
 import { OutputJoiner } from './output-joiner.ts';
@@ -15,6 +17,9 @@ const KEPT_JOBS = 100;
 
 /** A job that waits or runs. */
 interface LiveJob { sessionId: string; stream: JobStream; abort: AbortController; done: Promise<void> }
+
+/** How a job ended: for the store, and for those who follow it. */
+interface JobEnd { state: JobRow['state']; result: RunAnswer | KeptFailure; event: JobEvent }
 
 /** Jobs of all sessions: rows in the store, live ones with their event streams. */
 export class JobBoard {
@@ -35,7 +40,9 @@ export class JobBoard {
     };
     store.jobs.insert(row);
     const stream = new JobStream();
-    stream.emit({ type: 'exec_status', state: 'queued', ...(ticket.position() > 0 ? { queue_position: ticket.position() } : {}) });
+    const tellQueued = (position: number): void => stream.emit(statusEvent(plan, { state: 'queued', ...(position > 0 ? { queue_position: position } : {}) }));
+    tellQueued(ticket.position());
+    ticket.onMove(tellQueued);
     const done = this.#carryOut(plan, ticket, { stream, abort });
     this.#live.set(plan.jobId, { sessionId: plan.sessionId, stream, abort, done });
     return toJob(row);
@@ -59,11 +66,11 @@ export class JobBoard {
     return { success: true, job_id: jobId, status: toJob(this.#require(sessionId, jobId)).status };
   }
 
-  follow(sessionId: string, jobId: string, reader: { lastEventId: string | null; onClose: () => void }): JobFrames {
+  follow(sessionId: string, jobId: string, { language, ...reader }: { lastEventId: string | null; onClose: () => void; language: Language }): JobFrames {
     const row = this.#require(sessionId, jobId);
     const live = this.#live.get(jobId);
     if (live !== undefined) return live.stream.follow(reader.lastEventId, reader.onClose);
-    return replayFrames(row.events, { last: terminalOf(row), ...reader });
+    return replayFrames(row.events, { last: terminalOf(row, language), ...reader });
   }
 
   async endAll(sessionId: string | null): Promise<void> {
@@ -86,14 +93,15 @@ export class JobBoard {
 
   async #carryOut(plan: RunPlan & { jobId: string }, ticket: SlotTicket, { stream, abort }: Pick<LiveJob, 'stream' | 'abort'>): Promise<void> {
     const { log } = this.#context;
-    let end: { state: JobRow['state']; result: RunAnswer | null; event: JobEvent };
+    let end: JobEnd;
     try {
       const answer = await this.#runWhenGranted(plan, ticket, { stream, abort });
       const state = answer.cancelled ? 'cancelled' : answer.success ? 'succeeded' : 'failed';
       end = { state, result: answer, event: { type: 'exec_complete', ...answer } };
     } catch (error) {
       if (!(error instanceof SidecarError)) log.error({ err: error, jobId: plan.jobId }, 'a job failed inside');
-      end = { state: 'failed', result: null, event: errorEvent(error, plan) };
+      const known = error instanceof SidecarError ? error : new SidecarError('INTERNAL', 'a run failed inside', { cause: error });
+      end = { state: 'failed', result: keepFailure(known), event: errorEvent(known, plan.language) };
     }
     try {
       this.#finish(plan, stream, end);
@@ -111,7 +119,7 @@ export class JobBoard {
     if (slot === null) throw new SidecarError('QUEUE_FULL', 'no slot within the time limit of the run');
     using _slot = slot;
     store.jobs.update(plan.jobId, { state: 'running', started_at: clock.now().getTime() / 1000 });
-    stream.emit({ type: 'exec_status', state: 'running' });
+    stream.emit(statusEvent(plan, { state: 'running' }));
     stream.emit({ type: 'exec_start', execution_id: plan.executionId, job_id: plan.jobId });
     const joiner = new OutputJoiner((name, text) => stream.emit({ type: 'exec_output', stream: name, text }));
     const answer = await runInSession(this.#context, plan, {
@@ -124,7 +132,7 @@ export class JobBoard {
     return answer;
   }
 
-  #finish(plan: RunPlan & { jobId: string }, stream: JobStream, end: { state: JobRow['state']; result: RunAnswer | null; event: JobEvent }): void {
+  #finish(plan: RunPlan & { jobId: string }, stream: JobStream, end: JobEnd): void {
     const { clock, store } = this.#context;
     store.transaction(() => {
       store.jobs.update(plan.jobId, { state: end.state, ended_at: clock.now().getTime() / 1000, result: end.result, events: stream.kept() });
@@ -157,13 +165,15 @@ function resultOf(row: JobRow): RunAnswer | null {
   return RunAnswerSchema.safeParse(row.result).data ?? null;
 }
 
-function terminalOf(row: JobRow): JobEvent {
+function terminalOf(row: JobRow, language: Language): JobEvent {
   const result = resultOf(row);
-  if (result !== null) return { type: 'exec_complete', ...result };
-  return { type: 'error', message: 'the job ended without a result', code: 'INTERNAL' };
+  return result === null ? errorEvent(readFailure(row.result), language) : { type: 'exec_complete', ...result };
 }
 
-function errorEvent(error: unknown, plan: RunPlan): JobEvent {
-  const known = error instanceof SidecarError ? error : new SidecarError('INTERNAL', 'a run failed inside', { cause: error });
-  return { type: 'error', message: describeError(known, plan.language), code: known.code };
+function statusEvent({ jobId, executionId }: Pick<RunPlan, 'jobId' | 'executionId'>, status: { state: 'queued' | 'running'; queue_position?: number }): JobEvent {
+  return { type: 'exec_status', ...status, execution_id: executionId, job_id: jobId };
+}
+
+function errorEvent(error: SidecarError, language: Language): JobEvent {
+  return { type: 'error', message: describeError(error, language), code: error.code };
 }

@@ -60,3 +60,15 @@ it('keeps the last 256 KiB for later, whole frames only, and replays them with t
   expect(await collect(replayFrames(kept, { last, lastEventId: ids(live).at(-2)!, onClose: nothing }))).toEqual(live.slice(-1));
   expect(await collect(replayFrames('', { last, lastEventId: null, onClose: nothing }))).toHaveLength(1);
 });
+
+it.each([
+  ['nothing was kept and one event was seen', 0, '1.1', ['1.2']], ['more was seen than was kept', 2, '1.7', ['1.8']],
+  ['the end itself was seen', 2, '1.3', ['1.4']], ['a part was seen', 2, '1.1', ['1.2', '1.3']], ['the id is not one of ours', 2, '7.7', ['1.1', '1.2', '1.3']],
+])('always comes to its end when it is resumed: %s', async (_title, keptCount, lastEventId, expected) => {
+  const stream = new JobStream();
+  for (let index = 0; index < keptCount; index += 1) stream.emit({ type: 'exec_output' });
+  const replayed = await collect(replayFrames(stream.kept(), { last: { type: 'exec_complete' }, lastEventId, onClose: nothing }));
+
+  expect(ids(replayed)).toEqual(expected);
+  expect(replayed.at(-1)).toContain('"exec_complete"');
+});

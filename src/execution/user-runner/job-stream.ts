@@ -69,13 +69,16 @@ export class JobStream {
   }
 }
 
-/** The frames of a finished job, from what was kept and its terminal event. */
+/**
+ * The frames of a finished job, from what was kept and its terminal event. The terminal one always comes, and behind whatever the reader
+ * has seen: after a lost process he may have seen more than was kept.
+ */
 export function replayFrames(kept: string, options: { last: JobEvent; lastEventId: string | null; onClose: () => void }): JobFrames {
   const frames = kept.split('\n\n').filter((text) => text !== '').map((text) => `${text}\n\n`);
-  const end = (sequenceOf(frameIdIn(frames.at(-1))) ?? 0) + 1;
-  const all = [...frames, encodeFrame(frameId(end), options.last)];
-  const after = sequenceOf(options.lastEventId);
-  const wanted = after === null || after > end ? all : all.filter((frame) => (sequenceOf(frameIdIn(frame)) ?? 0) > after);
+  const after = sequenceOf(options.lastEventId) ?? 0;
+  const end = Math.max(sequenceOf(frameIdIn(frames.at(-1))) ?? 0, after) + 1;
+  const unseen = frames.filter((frame) => (sequenceOf(frameIdIn(frame)) ?? 0) > after);
+  const wanted = [...unseen, encodeFrame(frameId(end), options.last)];
   let isOpen = true;
   return {
     frames: (async function* replay() { yield* wanted; })(),

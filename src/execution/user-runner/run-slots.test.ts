@@ -98,3 +98,23 @@ describe('RunSlots', () => {
     }), { numRuns: 40 });
   });
 });
+
+it('tells those that wait when they move up, and nobody who has left', async () => {
+  const slots = new RunSlots({ perSession: 1, total: 4, queuedPerSession: 16 });
+  const running = await slots.ask('a', never).granted;
+  const leaving = new AbortController();
+  const told: [string, number][] = [];
+  const tickets = ['b', 'c', 'd'].map((name) => {
+    const ticket = slots.ask('a', name === 'c' ? leaving.signal : never);
+    ticket.onMove((position) => told.push([name, position]));
+    return ticket;
+  });
+  const left = expect(tickets[1]!.granted).rejects.toThrow();
+  leaving.abort();
+  await left;
+  running[Symbol.dispose]();
+  (await tickets[0]!.granted)[Symbol.dispose]();
+  await tickets[2]!.granted;
+
+  expect(told).toEqual([['d', 2], ['d', 1]]);
+});

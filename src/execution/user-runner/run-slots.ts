@@ -7,9 +7,11 @@ export interface SlotTicket {
   readonly granted: Promise<Disposable>;
   /** 1 = next of its session; 0 = not waiting. */
   position(): number;
+  /** Tells each new position from now on, until the slot is there or the wait was given up. */
+  onMove(listener: (position: number) => void): void;
 }
 
-interface Waiter { grant(): void; give(slot: Disposable): void }
+interface Waiter { grant(): void; give(slot: Disposable): void; move(position: number): void }
 interface SessionQueue { active: number; waiting: Waiter[]; grantedAt: number }
 
 /** Slots of the user lane: few per session and in all, first come first served in a session, fair over sessions. */
@@ -33,19 +35,25 @@ export class RunSlots {
     this.#sessions.set(sessionId, queue);
     const turn = Promise.withResolvers<Disposable>();
     const leave = (): void => {
-      queue.waiting.splice(queue.waiting.indexOf(waiter), 1);
+      const place = queue.waiting.indexOf(waiter);
+      queue.waiting.splice(place, 1);
+      tellMoved(queue, place);
       this.#forget(sessionId, queue);
       turn.reject(signal.reason);
     };
     const waiter: Waiter = {
       grant: () => signal.removeEventListener('abort', leave),
       give: (slot) => turn.resolve(slot),
+      move: () => {},
     };
     queue.waiting.push(waiter);
     if (signal.aborted) leave();
     else signal.addEventListener('abort', leave, { once: true });
     this.#grant();
-    return { granted: turn.promise, position: () => queue.waiting.indexOf(waiter) + 1 };
+    return {
+      granted: turn.promise, position: () => queue.waiting.indexOf(waiter) + 1,
+      onMove: (listener) => { waiter.move = listener; },
+    };
   }
 
   counts(): { running: number; queued: number } {
@@ -65,6 +73,7 @@ export class RunSlots {
       queue.grantedAt = this.#grants;
       waiter?.grant();
       waiter?.give(this.#slot(sessionId, queue));
+      tellMoved(queue, 0);
     }
   }
 
@@ -85,4 +94,9 @@ export class RunSlots {
   #forget(sessionId: string, queue: SessionQueue): void {
     if (queue.active === 0 && queue.waiting.length === 0) this.#sessions.delete(sessionId);
   }
+}
+
+/** Those that waited behind a place have moved up. */
+function tellMoved(queue: SessionQueue, from: number): void {
+  queue.waiting.slice(from).forEach((waiter, index) => waiter.move(from + index + 1));
 }
