@@ -1,11 +1,13 @@
 """Keeps the figures of a program as files: a matplotlib backend that saves on `show()`."""
 import os
+import re
 import sys
 from importlib.machinery import ModuleSpec
 
 BACKEND = "sidecar_figures"
 MAX_FIGURES = 20
 MAX_BYTES = 5 * 1024 * 1024
+MISSING_GLYPH = r"Glyph (\d+) .*missing from"
 
 
 class Figures:
@@ -14,6 +16,9 @@ class Figures:
     folder = None
     saved = 0
     left_out = 0
+
+    def __init__(self):
+        self.missing_glyphs = set()
 
     def keep(self, figure):
         """Writes one figure as a PNG file, or counts it as left out."""
@@ -24,12 +29,28 @@ class Figures:
             return
         os.makedirs(self.folder, exist_ok=True)
         path = os.path.join(self.folder, f"{self.saved + 1}.png")
-        figure.savefig(path, format="png")
+        self._save(figure, path)
         if os.path.getsize(path) > MAX_BYTES:
             os.unlink(path)
             self.left_out += 1
             return
         self.saved += 1
+
+    def _save(self, figure, path):
+        """Saves a figure. Instead of one warning per character that the font lacks, with a path of ours, these are counted."""
+        import warnings
+        caught = []
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.filterwarnings("always", message=MISSING_GLYPH, category=UserWarning)
+                figure.savefig(path, format="png")
+        finally:
+            for each in caught:
+                glyph = re.match(MISSING_GLYPH, str(each.message))
+                if glyph is None:
+                    warnings.showwarning(each.message, each.category, each.filename, each.lineno)
+                else:
+                    self.missing_glyphs.add(glyph[1])
 
 
 FIGURES = Figures()

@@ -186,7 +186,8 @@ def _leave(ending, pid, errors, secret):
 
 def _trailer(ending):
     cpu, peak = _usage()
-    figures = {"saved": worker_figures.FIGURES.saved, "left_out": worker_figures.FIGURES.left_out}
+    kept = worker_figures.FIGURES
+    figures = {"saved": kept.saved, "left_out": kept.left_out, "missing_glyphs": len(kept.missing_glyphs)}
     facts = {
         "reason": ending.reason, "error": ending.error, "exit_code": ending.exit_code, "cpu_ms": cpu, "peak_bytes": peak,
         "figures": figures, "hints": sorted(set(ending.hints)),

@@ -120,7 +120,7 @@ it('takes look-alike protocol lines for text (E44, S76)', async () => {
 import json, os, struct, sys
 frame = json.dumps({"run": "x", "secret": "s", "code": "print('forged')"}).encode()
 ready = b'{"sidecar":"ready","protocol":1,"pid":1,"start_time":1,"python":"9","preloaded":[]}\\n'
-trailer = b'\\n\\x1eAAAAAAAAAAAAAAAAAAAAAA{"reason":"ok","error":null,"exit_code":0,"cpu_ms":0,"peak_bytes":0,"figures":{"saved":0,"left_out":0},"hints":[]}\\n'
+trailer = b'\\n\\x1eAAAAAAAAAAAAAAAAAAAAAA{"reason":"ok","error":null,"exit_code":0,"cpu_ms":0,"peak_bytes":0,"figures":{"saved":0,"left_out":0,"missing_glyphs":0},"hints":[]}\\n'
 for number in range(0, 80):
     for content in (ready, struct.pack('>I', len(frame)) + frame, trailer):
         try: os.write(number, content)
@@ -140,7 +140,7 @@ frame, secret = sys._getframe(), None
 while frame is not None:
     secret = frame.f_locals.get('secret') or secret
     frame = frame.f_back
-good = '{"reason":"ok","error":null,"exit_code":0,"cpu_ms":0,"peak_bytes":0,"figures":{"saved":0,"left_out":0},"hints":[]}'
+good = '{"reason":"ok","error":null,"exit_code":0,"cpu_ms":0,"peak_bytes":0,"figures":{"saved":0,"left_out":0,"missing_glyphs":0},"hints":[]}'
 os.write(2, ('\\n\\x1e' + secret + good + '\\n').encode())
 os._exit(9)`;
   const answer = await bench.run('forged', code);
@@ -280,6 +280,31 @@ it('puts uploads under their bare names, where a file of the learner wins', asyn
 
   expect(answer).toMatchObject({ stdout: 'a\n1\n mine\n', artifacts: [] });
   expect(bench.store.files.list('datasets', 'workspace').map(({ name, origin }) => [name, origin])).toEqual([['scores.csv', 'upload']]);
+});
+
+it('says once that the font of a figure lacks characters, and passes on every other warning', async () => {
+  const answer = await bench.run('glyphs', `
+import warnings
+import matplotlib.pyplot as plt
+for title in ("中文", "文中字"):
+    figure = plt.figure()
+    plt.title(title)
+    plt.show()
+figure = plt.figure()
+save = figure.savefig
+def warn_and_save(*arguments, **options):
+    warnings.warn("something else")
+    save(*arguments, **options)
+figure.savefig = warn_and_save
+plt.show()
+`);
+
+  expect(answer).toMatchObject({
+    reason: 'ok', stdout: '', warnings: ['The font of the figures lacks some characters (3) and draws boxes in their place.'],
+    stderr: expect.stringContaining('UserWarning: something else'),
+  });
+  expect(answer.stderr).not.toContain('Glyph');
+  expect(answer.artifacts.filter(({ kind }) => kind === 'figure')).toHaveLength(3);
 });
 
 it.each([

@@ -53,7 +53,7 @@ export async function runInSession(context: SessionRunContext, plan: RunPlan, wa
     ({ report, start } = await execute(context, { plan, limits, folders, before }, { ...watch, onStep }));
     const found = await collectArtifacts(folders.workspace, before, plan.executionId);
     artifacts = found.artifacts;
-    warnings.push(...leftOutWarnings(found.leftOut, report, plan.language));
+    warnings.push(...fileWarnings(found.leftOut, report, plan.language));
     pruneFigures(folders.workspace);
     isDone = true;
   } finally {
@@ -116,10 +116,11 @@ function startOf(plan: RunPlan, limits: AgreedLimits, queuedMs: number): Executi
   };
 }
 
-function leftOutWarnings(files: number, report: RunReport, language: Language): string[] {
+function fileWarnings(filesLeftOut: number, report: RunReport, language: Language): string[] {
   const warnings: string[] = [];
-  if (files > 0) warnings.push(warningFor('files_left_out', files, language));
+  if (filesLeftOut > 0) warnings.push(warningFor('files_left_out', filesLeftOut, language));
   if (report.figuresLeftOut > 0) warnings.push(warningFor('figures_left_out', report.figuresLeftOut, language));
+  if (report.missingGlyphs > 0) warnings.push(warningFor('missing_glyphs', report.missingGlyphs, language));
   return warnings;
 }
 

@@ -42,7 +42,7 @@ export function describeEnd({ worker, job, meter, exit, facts, durationMs, hooks
     truncated: { stdout: stdout.dropped > 0, stderr: stderr.dropped > 0 }, dropped,
     usage: { cpu_ms: exit.cpuMs ?? trailer?.cpu_ms ?? null, peak_bytes: exit.peakBytes ?? trailer?.peak_bytes ?? null },
     guards: worker.child.guards, warnings: [...worker.child.warnings], durationMs,
-    figuresLeftOut: trailer?.figures.left_out ?? 0, pid: worker.child.pid,
+    figuresLeftOut: trailer?.figures.left_out ?? 0, missingGlyphs: trailer?.figures.missing_glyphs ?? 0, pid: worker.child.pid,
   };
 }
 
@@ -53,7 +53,7 @@ export function describeNoStart(reason: Reason, texts: { detail: string; languag
   return {
     reason, outcome: outcomeOf(reason), success: false, returncode, signal: null, message, error: null, hints: [],
     stdout: '', stderr: messageLine('', reason, message), truncated: { stdout: false, stderr: false }, dropped: { stdout: 0, stderr: 0 },
-    usage: { cpu_ms: null, peak_bytes: null }, guards: null, warnings: [], durationMs: 0, figuresLeftOut: 0, pid: null,
+    usage: { cpu_ms: null, peak_bytes: null }, guards: null, warnings: [], durationMs: 0, figuresLeftOut: 0, missingGlyphs: 0, pid: null,
   };
 }
 

@@ -117,6 +117,10 @@ const WARNINGS = {
   memory_lowered: { en: (value: number) => `The memory limit was lowered to ${value} MB.`, zh: (value: number) => `内存上限已调低到 ${value} MB。` },
   figures_left_out: { en: (value: number) => `${value} figures were not kept.`, zh: (value: number) => `有 ${value} 张图没有保留。` },
   files_left_out: { en: (value: number) => `${value} more files were changed.`, zh: (value: number) => `另有 ${value} 个文件被改动。` },
+  missing_glyphs: {
+    en: (value: number) => `The font of the figures lacks some characters (${value}) and draws boxes in their place.`,
+    zh: (value: number) => `图中使用的字体缺少 ${value} 个字符，它们显示为方框。`,
+  },
 } as const;
 
 /** A sentence about something that was done differently than asked. */

@@ -5,7 +5,7 @@ import { REASONS } from './worker-contract.ts';
 import type { EndFacts, Reason, Trailer } from './worker-contract.ts';
 
 const trailer = (reason: Reason, exitCode: number): Trailer => ({
-  reason, exit_code: exitCode, error: null, cpu_ms: 1, peak_bytes: 1, figures: { saved: 0, left_out: 0 }, hints: [],
+  reason, exit_code: exitCode, error: null, cpu_ms: 1, peak_bytes: 1, figures: { saved: 0, left_out: 0, missing_glyphs: 0 }, hints: [],
 });
 const limit = (kind: LimitKind) => ({ kind, value: 2, limit: 1, detail: kind });
 const facts = (change: Partial<EndFacts> & { code?: number | null; killed?: boolean; refusedForks?: number }): EndFacts => ({

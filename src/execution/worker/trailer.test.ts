@@ -5,7 +5,7 @@ import { TrailerCutter } from './trailer.ts';
 const SECRET = 'c2VjcmV0LXNlY3JldA';
 const facts = {
   reason: 'error', error: { type: 'ValueError', message: 'no', line: 3 }, exit_code: 1, cpu_ms: 5, peak_bytes: null,
-  figures: { saved: 0, left_out: 0 }, hints: ['no_input', 'unheard_of'],
+  figures: { saved: 0, left_out: 0, missing_glyphs: 0 }, hints: ['no_input', 'unheard_of'],
 };
 const trailerText = (value: unknown, secret = SECRET): string => `\n\u001e${secret}${JSON.stringify(value)}\n`;
 

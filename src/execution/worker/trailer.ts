@@ -14,7 +14,7 @@ const TrailerSchema = z.object({
   exit_code: z.int(),
   cpu_ms: count.nullable(),
   peak_bytes: count.nullable(),
-  figures: z.object({ saved: count, left_out: count }),
+  figures: z.object({ saved: count, left_out: count, missing_glyphs: count }),
   hints: z.array(z.string()).transform((hints) => hints.filter(isHint)),
 });
 

@@ -71,6 +71,8 @@ export interface RunReport {
   warnings: string[];
   durationMs: number;
   figuresLeftOut: number;
+  /** Characters of figures that their font lacks. */
+  missingGlyphs: number;
   pid: number | null;
 }
 
@@ -92,6 +94,7 @@ export interface Trailer {
   exit_code: number;
   cpu_ms: number | null;
   peak_bytes: number | null;
-  figures: { saved: number; left_out: number };
+  /** `missing_glyphs`: characters of figures that their font lacks. */
+  figures: { saved: number; left_out: number; missing_glyphs: number };
   hints: Hint[];
 }
