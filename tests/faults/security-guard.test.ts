@@ -198,20 +198,28 @@ it.each([
 });
 
 describe('WebSocket upgrade (S10)', () => {
-  const upgrade = async (lines: readonly string[], host = `127.0.0.1:${server.port}`) => await sendBytes(server.port, [[
+  const upgrade = async (lines: readonly string[], { to = server, host = `127.0.0.1:${to.port}` }: { to?: ComposedTestServer; host?: string } = {}) => await sendBytes(to.port, [[
     'GET /jupyter/api/kernels/x/channels HTTP/1.1', `Host: ${host}`, 'Connection: Upgrade', 'Upgrade: websocket',
     'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version: 13', ...lines, '', '',
   ].join('\r\n')]);
 
   it.each([
-    ['a foreign origin', [`Authorization: Bearer ${TOKEN}`, `Origin: ${FOREIGN}`], undefined, '403 ORIGIN_NOT_ALLOWED'],
-    ['no token', [], undefined, '401 TOKEN_REQUIRED'],
-    ['a wrong Host', [`Authorization: Bearer ${TOKEN}`], 'evil.example:80', '403 HOST_NOT_ALLOWED'],
-  ])('is refused with %s', async (_title, lines, host, expected) => {
-    const answer = await upgrade(lines, host);
+    ['a foreign origin', [`Authorization: Bearer ${TOKEN}`, `Origin: ${FOREIGN}`], {}, '403 ORIGIN_NOT_ALLOWED'],
+    ['no token', [], {}, '401 TOKEN_REQUIRED'],
+    ['a wrong Host', [`Authorization: Bearer ${TOKEN}`], { host: 'evil.example:80' }, '403 HOST_NOT_ALLOWED'],
+  ])('is refused with %s', async (_title, lines, place, expected) => {
+    const answer = await upgrade(lines, place);
 
     expect([verdict(answer), answer.header('upgrade'), corsHeaders(answer)]).toEqual([expected, undefined, []]);
     expect(answer.header('x-request-id')).toMatch(/^req_/);
+  });
+
+  it('with our own address as the origin, which some libraries send by themselves, is refused unless the workbench is on', async () => {
+    await using plain = await startComposed();
+    const own = (to: ComposedTestServer): string[] => [`Authorization: Bearer ${TOKEN}`, `Origin: http://127.0.0.1:${to.port}`];
+    const verdicts = [await upgrade(own(plain), { to: plain }), await upgrade(own(plain).slice(0, 1), { to: plain }), await upgrade(own(server))].map(verdict);
+
+    expect(verdicts).toEqual(['403 ORIGIN_NOT_ALLOWED', '404 KERNEL_NOT_FOUND', '404 KERNEL_NOT_FOUND']);
   });
 
   it('leaves other offers alone: the request is answered as it is', async () => {
