@@ -148,8 +148,8 @@ export class CodePanel {
 
   #onEvent(run, event) {
     if (run !== this.#run) return;
-    if (event.type === 'exec_start') run.jobId = event.job_id;
-    else if (event.type === 'exec_status') fill(this.#result, h('p', { class: 'muted small' }, event.queue_position === undefined ? event.state : `${event.state}, place ${event.queue_position}`));
+    if (event.type === 'exec_status' || event.type === 'exec_start') run.jobId = event.job_id;
+    if (event.type === 'exec_status') fill(this.#result, h('p', { class: 'muted small' }, event.queue_position === undefined ? event.state : `${event.state}, place ${event.queue_position}`));
     else if (event.type === 'exec_output') {
       this.#output.append(event.stream === 'stderr' ? h('span', { class: 'stderr' }, plainText(event.text)) : plainText(event.text));
       this.#output.scrollTop = this.#output.scrollHeight;
@@ -191,15 +191,8 @@ export class CodePanel {
     const run = this.#run;
     if (run === null) return;
     this.#stopButton.disabled = true;
-    const jobId = run.jobId ?? await this.#waitingJob(run.sessionId);
-    if (jobId !== null) await this.#cancelJob(run.sessionId, jobId);
+    if (run.jobId !== null) await this.#cancelJob(run.sessionId, run.jobId);
     this.#stopButton.disabled = false;
-  }
-
-  /** A run that still waits for its turn has not told its id; it is the newest in the queue. */
-  async #waitingJob(sessionId) {
-    const { jobs } = await this.#api.get(sessionPath(sessionId, '/code/jobs')).catch(() => ({ jobs: [] }));
-    return jobs.find(({ status }) => status === 'queued')?.job_id ?? null;
   }
 
   async #cancelJob(sessionId, jobId) {
