@@ -197,9 +197,10 @@ class BoundedOutStream(OutStream):
         if not isinstance(string, str):
             raise TypeError(f"write() argument must be str, not {type(string).__name__}")
         parent = self.parent_header.get("msg_id", "") if isinstance(self.parent_header, dict) else ""
+        if not self.gate.is_open:
+            self.gate.wait()  # for what is dropped too: a host that does not read holds the cell, which then costs nothing
         kept = self.caps.take_text(parent, self.name, string)
         if kept:
-            self.gate.wait()
             super().write(kept)
         return len(string)
 
