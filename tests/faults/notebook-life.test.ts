@@ -350,3 +350,17 @@ it('takes a prewarmed kernel, with the usual modules imported and nothing in the
 
   expect(answer.result_repr).toMatch(/^\(True, \['In', 'Out', 'exit', 'get_ipython', 'open', 'quit', 'sys'\]\)$/);
 });
+
+it('leaves the workspace alone while it makes a spare, and brings uploads when the spare is taken', async () => {
+  await using own = await openNotebookBench({ poolMb: 100 });
+  const session = own.session('spare');
+  writeFileSync(join(own.workspace(session), '..', 'working_files', 'sales.csv'), 'a\n7\n');
+  const copy = join(own.workspace(session), 'sales.csv');
+  own.notebooks.prepare(session);
+  await expect.poll(() => own.notebooks.spares.heldMb > 0 && !own.notebooks.spares.isFilling, { timeout: 60_000 }).toBe(true);
+  const early = existsSync(copy);
+
+  await own.notebooks.jupyter.start({ path: session }); // Takes the spare, and runs no cell.
+
+  expect([early, existsSync(copy)]).toEqual([false, true]);
+});
