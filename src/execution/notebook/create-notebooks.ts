@@ -168,6 +168,7 @@ class SessionNotebooks implements Notebooks {
       executionId, sessionId: sessionId ?? '', kernelId: kernel.id, cellId: request.cell_id ?? null, path: request.notebook_path ?? null,
       code: request.code, timeoutMs: run.timeoutMs,
     };
+    this.#registry.admit(kernel); // The place may have been given away since the plan was made.
     kernel.execute(run); // Refuses before anything is written.
     if (sessionId !== null) {
       openRecord(this.#deps, record);
@@ -208,6 +209,7 @@ class SessionNotebooks implements Notebooks {
     await this.#requireSession(sessionId);
     await this.#requirePython();
     const kernel = this.#registry.main(sessionId);
+    this.#registry.admit(kernel, 'restart');
     await kernel.restart({ clears }).catch((error: unknown) => { throw startError(error); });
     return kernel;
   }

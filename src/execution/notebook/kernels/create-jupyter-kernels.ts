@@ -26,6 +26,7 @@ export function createJupyterKernels(registry: KernelRegistry, deps: Pick<Notebo
     interrupt: async (id) => await registry.get(id).interrupt(),
     restart: async (id) => {
       const kernel = registry.get(id);
+      registry.admit(kernel, 'restart');
       await kernel.restart({ clears: false }).catch((error: unknown) => { throw startError(error); });
       return modelOf(kernel);
     },

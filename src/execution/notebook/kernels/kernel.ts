@@ -69,6 +69,13 @@ export class Kernel {
   get startedAt(): string | null { return this.#startedAt; }
   get lastActivity(): Date { return this.#lastActivity; }
 
+  /** It has a process, or is about to have one. */
+  get hasProcess(): boolean {
+    return this.#connection !== null || this.#starting !== null || this.#state === 'restarting' || (this.#state !== 'dead' && this.queue.isBusy);
+  }
+  /** It has a process that nobody would miss right now. */
+  get isUnused(): boolean { return this.#state === 'idle' && this.#connection !== null && !this.queue.isBusy && this.clients === 0; }
+
   onMessage(listener: (message: JupyterMessage) => void): Disposable { return this.#messages.add(listener); }
   onEvent(listener: (event: KernelEvent) => void): Disposable { return this.#events.add(listener); }
 
