@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { JupyterMessage } from '../connection/jupyter-message.ts';
 import { ChangeJoiner, CellEvents } from './cell-events.ts';
 import { CellOutputs } from './cell-outputs.ts';
@@ -128,8 +128,6 @@ describe('events of a cell', () => {
   });
 
   it('gives a reader up that lags behind its bound, and ends cleanly for one that left', async () => {
-    const lagging = new CellEvents();
-    for (let index = 0; index < 2_001; index += 1) lagging.emit({ type: 'cell_output', index });
     const left = new CellEvents();
     left.emit({ type: 'cell_output' });
     await left[Symbol.asyncDispose]();
@@ -137,7 +135,62 @@ describe('events of a cell', () => {
     const frames: string[] = [];
     for await (const frame of left.frames) frames.push(frame);
 
-    expect([lagging.dropped.aborted, left.dropped.aborted, frames]).toEqual([true, false, []]);
+    expect([left.dropped.aborted, frames]).toEqual([false, []]);
+  });
+
+  describe('whose reader is behind', () => {
+    const CAUGHT_UP_MS = 2_500;
+    const BIG = 'x'.repeat(1_500_000);
+    beforeEach(() => { vi.useFakeTimers(); });
+    afterEach(() => { vi.useRealTimers(); });
+
+    it.each([
+      ['2001 frames', Array.from({ length: 2_001 }, () => '')], ['two displays over 1 MiB', [BIG, BIG]],
+    ])('gives it up when it lets %s lie', async (_title, texts) => {
+      const events = new CellEvents();
+      for (const text of texts) events.emit({ type: 'cell_output', text });
+      const atOnce = events.dropped.aborted;
+      await vi.advanceTimersByTimeAsync(CAUGHT_UP_MS);
+
+      expect([atOnce, events.dropped.aborted]).toEqual([false, true]);
+    });
+
+    it('keeps one that reads, however much came at once, to the last frame', async () => {
+      const events = new CellEvents();
+      for (let index = 0; index < 5; index += 1) events.emit({ type: 'cell_output', text: BIG });
+      const frames: string[] = [];
+      const reading = (async () => { for await (const frame of events.frames) frames.push(frame); })();
+      await vi.advanceTimersByTimeAsync(CAUGHT_UP_MS);
+      events.emit({ type: 'cell_complete' }, true);
+      await reading;
+
+      expect([events.dropped.aborted, frames.length, frames.at(-1)]).toEqual([false, 6, expect.stringContaining('cell_complete')]);
+    });
+
+    it('leaves one that still reads behind the end all the time it needs, and gives up one that does not', async () => {
+      const ended = (): CellEvents => {
+        const events = new CellEvents();
+        for (let index = 0; index < 5; index += 1) events.emit({ type: 'cell_output', text: BIG });
+        events.emit({ type: 'cell_complete' }, true);
+        return events;
+      };
+      const [slow, stuck] = [ended(), ended()];
+      const reader = slow.frames[Symbol.asyncIterator]();
+      let last = '';
+      for (let turn = 0; turn < 6; turn += 1) {
+        last = String((await reader.next()).value);
+        await vi.advanceTimersByTimeAsync(1_500);
+      }
+
+      expect([slow.dropped.aborted, last, stuck.dropped.aborted]).toEqual([false, expect.stringContaining('cell_complete'), true]);
+    });
+
+    it('gives it up at once beyond 64 MiB', () => {
+      const events = new CellEvents();
+      for (let index = 0; index < 50; index += 1) events.emit({ type: 'cell_output', text: BIG });
+
+      expect(events.dropped.aborted).toBe(true);
+    });
   });
 });
 
