@@ -1,4 +1,4 @@
-import type { CellAnswer, CellRequest } from '../../contracts/index.ts';
+import type { CellAnswer, CellRequest, Language } from '../../contracts/index.ts';
 import { SidecarError, languageOf } from '../../contracts/index.ts';
 import { CellEvents } from './cells/cell-events.ts';
 import type { CellEvent } from './cells/cell-events.ts';
@@ -179,13 +179,18 @@ class SessionNotebooks implements Notebooks {
     this.#runs.delete(run);
     if (sessionId === null) return answer;
     closeRecord(this.#deps, record, end);
-    const warnings = await storeResults(this.#deps.files, sessionId, { request, answer, outputs, displays: kernel.displays.stored });
+    const warnings = await storeResults(this.#deps, sessionId, {
+      request, answer, outputs, displays: kernel.displays.stored, language: this.#languageOf(sessionId),
+    });
     return warnings.length === 0 ? answer : { ...answer, warnings };
   }
 
   #newRun({ sessionId, request, kernel, message, emit }: RunPlan, executionId: string): CellRun {
-    const row = sessionId === null ? null : this.#deps.store.sessions.get(sessionId);
-    return new CellRun({ executionId, request, message, kernel, clock: this.#deps.clock, language: languageOf(row?.language ?? 'en'), emit });
+    return new CellRun({ executionId, request, message, kernel, clock: this.#deps.clock, language: this.#languageOf(sessionId), emit });
+  }
+
+  #languageOf(sessionId: string | null): Language {
+    return languageOf((sessionId === null ? null : this.#deps.store.sessions.get(sessionId))?.language ?? 'en');
   }
 
   /** A cell of a client of `/jupyter`: same queue, same record; its messages reach the client by themselves. */
