@@ -1,5 +1,5 @@
 import type { CellAnswer, CellRequest, Language } from '../../contracts/index.ts';
-import { SidecarError, languageOf } from '../../contracts/index.ts';
+import { SidecarError, codePointLength, describeError, languageOf } from '../../contracts/index.ts';
 import { CellEvents } from './cells/cell-events.ts';
 import type { CellEvent } from './cells/cell-events.ts';
 import { closeRecord, openRecord } from './cells/cell-record.ts';
@@ -7,7 +7,6 @@ import { CellRun } from './cells/cell-run.ts';
 import type { JupyterMessage } from './connection/jupyter-message.ts';
 import { createMessageMaker } from './connection/new-message.ts';
 import type { MessageMaker } from './connection/new-message.ts';
-import { startError } from './connection/pipe-connection.ts';
 import { checkNotebookCell, storeResults } from './files/store-outputs.ts';
 import type { GatewayState } from './gateway/gateway.ts';
 import { REMOTE_GUARDS } from './gateway/remote-facts.ts';
@@ -17,6 +16,7 @@ import { createJupyterKernels } from './kernels/create-jupyter-kernels.ts';
 import type { JupyterKernels } from './kernels/jupyter-kernels.ts';
 import type { Kernel } from './kernels/kernel.ts';
 import { KernelRegistry } from './kernels/kernel-registry.ts';
+import { startError } from './kernels/start-error.ts';
 import type { CellFrames, CursorRequest, NotebookStatus, Notebooks, NotebooksDeps } from './notebook-contract.ts';
 
 const CLIENT_CELL_SECONDS = 600;
@@ -57,7 +57,7 @@ class SessionNotebooks implements Notebooks {
     const running = this.#run(plan);
     running.then(
       (answer) => events.emit({ type: 'cell_complete', answer }, true),
-      (error: unknown) => events.emit(errorEvent(error), true),
+      (error: unknown) => events.emit(this.#errorEvent(error, sessionId), true),
     );
     return events;
   }
@@ -96,19 +96,19 @@ class SessionNotebooks implements Notebooks {
       state: wireState(kernel?.state ?? 'none'), detail: kernel?.state ?? 'none', execution_count: kernel?.executionCount ?? 0,
       python: info?.python ?? null, started_at: info === null ? null : kernel?.startedAt ?? null,
       guards: info?.guards ?? this.#guardsOfLane(), warnings: [...info?.warnings ?? [], ...(kernel?.memoryWarning == null ? [] : [kernel.memoryWarning])], kernel_id: kernel?.id ?? null,
-      origin: gateway === null ? 'pipe' : 'gateway', files: gateway === null ? 'local' : gateway.files.mode, state_lost: kernel?.hasLostState ?? false,
+      origin: gateway === null ? 'pipe' : 'gateway', files: gateway === null ? 'local' : gateway.files.mode, state_lost: kernel?.hasLostState ?? this.#registry.hasOldState(sessionId),
       gateway: this.#registry.launcher.gateway?.describe(sessionId) ?? null,
     };
   }
 
   async complete(sessionId: string, request: CursorRequest): Promise<{ matches: string[]; cursor_start: number; cursor_end: number }> {
-    const answer = await this.#ask(sessionId, 'complete_request', { ...request });
+    const answer = await this.#ask(sessionId, 'complete_request', withinCode(request));
     const matches = Array.isArray(answer.matches) ? answer.matches.map(String) : [];
     return { matches, cursor_start: numberOr(answer.cursor_start, request.cursor_pos), cursor_end: numberOr(answer.cursor_end, request.cursor_pos) };
   }
 
   async inspect(sessionId: string, request: CursorRequest): Promise<{ found: boolean; data: Record<string, unknown> }> {
-    const answer = await this.#ask(sessionId, 'inspect_request', { ...request, detail_level: 0 });
+    const answer = await this.#ask(sessionId, 'inspect_request', { ...withinCode(request), detail_level: 0 });
     const { data } = answer;
     return { found: answer.found === true, data: typeof data === 'object' && data !== null ? { ...data } : {} };
   }
@@ -189,6 +189,12 @@ class SessionNotebooks implements Notebooks {
     return new CellRun({ executionId, request, message, kernel, clock: this.#deps.clock, language: this.#languageOf(sessionId), emit });
   }
 
+  #errorEvent(error: unknown, sessionId: string): CellEvent {
+    if (!(error instanceof SidecarError)) this.#deps.log.error({ err: error }, 'a cell failed inside');
+    const known = error instanceof SidecarError ? error : new SidecarError('INTERNAL', 'a cell failed inside', { cause: error });
+    return { type: 'error', message: describeError(known, this.#languageOf(sessionId)), code: known.code };
+  }
+
   #languageOf(sessionId: string | null): Language {
     return languageOf((sessionId === null ? null : this.#deps.store.sessions.get(sessionId))?.language ?? 'en');
   }
@@ -252,9 +258,9 @@ class SessionNotebooks implements Notebooks {
   }
 }
 
-function errorEvent(error: unknown): CellEvent {
-  const code = error instanceof SidecarError ? error.code : 'INTERNAL';
-  return { type: 'error', message: error instanceof Error ? error.message : 'the cell failed', code };
+/** Code points; a kernel fails silently on a position behind the end. */
+function withinCode({ code, cursor_pos: position }: CursorRequest): { code: string; cursor_pos: number } {
+  return { code, cursor_pos: Math.min(position, codePointLength(code)) };
 }
 
 const numberOr = (value: unknown, fallback: number): number => (typeof value === 'number' ? value : fallback);

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { JupyterMessage } from '../connection/jupyter-message.ts';
 import { ChangeJoiner, CellEvents } from './cell-events.ts';
 import { CellOutputs } from './cell-outputs.ts';
+import { hintsOf } from './cell-hints.ts';
 import { KernelDisplays } from './display-index.ts';
 import { reasonOfError } from './execute-task.ts';
 import type { CellChange } from './output-types.ts';
@@ -12,9 +13,9 @@ import { TextBudget } from './text-budget.ts';
 
 const message = (type: string, content: Record<string, unknown>): JupyterMessage =>
   ({ channel: 'iopub', header: { msg_id: 'm', msg_type: type, session: 's' }, parent_header: {}, metadata: {}, content, buffers: [] });
-const collect = (messages: readonly JupyterMessage[], displays = new KernelDisplays()) => {
+const collect = (messages: readonly JupyterMessage[], displays = new KernelDisplays(), language: 'en' | 'zh' = 'en') => {
   const changes: CellChange[] = [];
-  const outputs = new CellOutputs(displays, (change) => changes.push(change));
+  const outputs = new CellOutputs(displays, (change) => changes.push(change), language);
   for (const each of messages) outputs.take(each);
   return { outputs, changes };
 };
@@ -198,7 +199,32 @@ it.each([
   ['MemoryError', '', 'memory_limit'], ['numpy._core._exceptions._ArrayMemoryError', '', 'memory_limit'], ['IndentationError', '', 'syntax_error'],
   ['SystemExit', '3', 'exit'], ['PermissionError', "[Errno 13] Permission denied: 'x'", 'sandbox_denied'], ['OSError', '[Errno 28] No space left', 'disk_limit'],
   ['BlockingIOError', '[Errno 11] Resource temporarily unavailable', 'process_limit'], ['RuntimeError', "can't start new thread", 'process_limit'],
-  ['ValueError', 'no', 'error'],
+  ['ValueError', 'no', 'error'], ['gaierror', '[Errno -3] Temporary failure in name resolution', 'sandbox_denied'],
+  ['URLError', '<urlopen error [Errno -3] Temporary failure in name resolution>', 'sandbox_denied'],
 ])('an uncaught %s (%s) has the reason %s', (ename, evalue, reason) => {
-  expect(reasonOfError(ename, evalue)).toBe(reason);
+  expect(reasonOfError(ename, evalue, true)).toBe(reason);
+});
+
+it('takes no error of a name for a refusal where programs have a network', () => {
+  expect(reasonOfError('gaierror', '[Errno -2] Name or service not known', false)).toBe('error');
+});
+
+it.each([
+  ['ModuleNotFoundError', "No module named 'nosuch'", 'error', ['missing_package']], ['ModuleNotFoundError', "No module named '_private'", 'error', []],
+  ['UnicodeDecodeError', "'utf-8' codec can't decode byte", 'error', ['encoding']], ['MemoryError', '', 'memory_limit', ['memory']],
+  ['EOFError', 'EOF when reading a line', 'error', ['no_input']], ['URLError', '<urlopen error [Errno -3] x>', 'sandbox_denied', ['network_off']],
+  ['PermissionError', "[Errno 13] Permission denied: '/usr/x'", 'sandbox_denied', ['outside_workspace']],
+  ['FileNotFoundError', "[Errno 2] No such file or directory: '/home/me/data.csv'", 'error', ['outside_workspace']],
+  ['FileNotFoundError', "[Errno 2] No such file or directory: '../data.csv'", 'error', ['outside_workspace']],
+  ['FileNotFoundError', "[Errno 2] No such file or directory: 'data.csv'", 'error', []],
+  ['FileNotFoundError', "[Errno 2] No such file or directory: '/workspace/data.csv'", 'error', []], ['ValueError', 'no', 'error', []],
+  ['OSError', "[Errno 6] No such device or address: '/dev/stdout'", 'error', ['dev_stdout']],
+] as const)('hints at the way out of %s (%s)', (ename, evalue, reason, hints) => {
+  expect(hintsOf(reason, { ename, evalue, traceback: [] }, true)).toEqual(hints);
+});
+
+it('tells in the language of the session what was not kept', () => {
+  const { outputs } = collect([stream('x'.repeat(OUTPUT_CAPS.headChars + OUTPUT_CAPS.tailChars + 5))], new KernelDisplays(), 'zh');
+
+  expect(outputs.finish().at(-1)).toMatchObject({ name: 'stderr', text: '[sidecar] 有 5 个字符没有保留。\n' });
 });

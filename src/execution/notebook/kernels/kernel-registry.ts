@@ -58,6 +58,11 @@ export class KernelRegistry {
     return this.#all().find(({ kernel, isMain }) => isMain && kernel.sessionId === sessionId)?.kernel ?? null;
   }
 
+  /** Cells have run in this session before it had its kernel: their state went with an earlier process of the service. */
+  hasOldState(sessionId: string): boolean {
+    return this.#deps.store.executions.list(sessionId, { lane: 'notebook', limit: 1 }).length > 0;
+  }
+
   /**
    * Before a kernel gets a process: there is room for one more, made by ending the process of the main kernel that nobody uses and
    * that was used longest ago. One that is dead gets none without a restart. Throws QUEUE_FULL beyond four per session and eight in all.
@@ -71,13 +76,14 @@ export class KernelRegistry {
     if (this.#isStopped) throw new SidecarError('SHUTTING_DOWN', 'no new kernels');
     this.#makeRoom(sessionId);
     this.#forgetExtras();
-    const { clock, log, ids, store, times } = this.#deps;
+    const { clock, log, ids, times, config, store } = this.#deps;
     const id = ids.uuid();
     const makeMessage = createMessageMaker(this.#deps, `sidecar-${id}`);
     const language = sessionId === null ? 'en' : languageOf(store.sessions.get(sessionId)?.language ?? 'en');
     const kernel: Kernel = new Kernel({
       id, sessionId, path, makeMessage, memory: new MemoryNotice(language), clock, log, times: { ...TASK_TIMES, ...times },
-      hasOldState: isMain && sessionId !== null && store.executions.list(sessionId, { lane: 'notebook', limit: 1 }).length > 0,
+      isNetworkOff: config.execution.laneNetwork.mode === 'off' && config.execution.kernelGateway === null,
+      hasOldState: isMain && sessionId !== null && this.hasOldState(sessionId),
       launch: async (signal) => {
         this.admit(kernel);
         return sessionId === null ? await this.launcher.inScratch(id, signal) : await this.launcher.forSession(sessionId, signal);
@@ -85,7 +91,7 @@ export class KernelRegistry {
       prepare: async () => { if (sessionId !== null) await this.launcher.prepareSession(sessionId); },
     });
     const hub = new ClientHub({
-      kernel, makeMessage,
+      kernel, makeMessage, language,
       execute: (message, onUnrun) => this.#execute(kernel, message, onUnrun),
     });
     this.#entries.set(id, { kernel, hub, isMain });
