@@ -91,7 +91,7 @@ describe('time limits', () => {
 
     const answer = await bench.run(session, 'import time\ntime.sleep(60)', { timeout_seconds: 1 });
 
-    expect(answer).toMatchObject({ success: false, reason: 'timeout', error: { ename: 'KeyboardInterrupt' }, message: 'Stopped after 1 s.' });
+    expect(answer).toMatchObject({ success: false, reason: 'timeout', error: { ename: 'KeyboardInterrupt' }, message: 'Stopped after 1 s, at line 2.' });
     expect((await bench.run(session, '2')).result_repr).toBe('2');
     await bench.notebooks.endSession(session);
   });
@@ -334,9 +334,12 @@ it('says that the state of an earlier process of the service is lost', async () 
     ended_at: '2026-01-01T00:00:01.000Z', turn_index: null, job_id: null, consultation_id: null, body: {},
   });
 
+  const told = [bench.notebooks.status(session).state_lost];
   const answers = [await bench.run(session, '1'), await bench.run(session, '2')];
+  told.push(bench.notebooks.status(session).state_lost, bench.notebooks.status(fresh()).state_lost);
 
   expect(answers.map(({ state_lost }) => state_lost)).toEqual([true, false]);
+  expect(told).toEqual([true, false, false]);
   await bench.notebooks.endSession(session);
 });
 

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { expect, it } from 'vitest';
 import { systemClock } from '../../src/config/index.ts';
 import { describeError, SidecarError } from '../../src/contracts/index.ts';
@@ -84,6 +86,28 @@ it('ends no kernel that runs a cell or has a client: the ninth is refused with a
   expect(describeError(refused as SidecarError, 'en')).toContain('8 kernels are in use at once');
   expect(describeError(refused as SidecarError, 'zh')).toContain('已有 8 个内核同时在使用');
   expect(answer.success).toBe(true);
+});
+
+it('tells a streamed cell that is refused, or fails inside, in the language of the session and without the text of an exception', async () => {
+  await using nine = await openNine();
+  const session = nine.bench.session('zh', 'zh');
+  const errorOf = async (code: string): Promise<unknown> => {
+    for await (const event of nine.bench.stream(session, code)) if (event.type === 'error') return event;
+    return null;
+  };
+  const cells = await nine.hold([session]);
+  const waiting = Array.from({ length: 20 }, async () => await nine.bench.run(session, '1'));
+  await expect.poll(() => nine.bench.store.executions.list(session, { lane: 'notebook', limit: 50 }).length, { timeout: 60_000 }).toBe(21);
+
+  const full = await errorOf('1');
+  nine.held[0]!.finish();
+  await Promise.all([...cells, ...waiting]);
+  using database = new DatabaseSync(join(nine.bench.root, 'sessions', 'sidecar.db'));
+  database.exec("CREATE TRIGGER broken BEFORE INSERT ON executions BEGIN SELECT RAISE(ABORT, 'inside'); END");
+  const broken = await errorOf('1');
+
+  expect(full).toEqual({ type: 'error', code: 'QUEUE_FULL', message: '等待运行的任务太多' });
+  expect(broken).toEqual({ type: 'error', code: 'INTERNAL', message: expect.stringMatching(/^[\p{Script=Han}，。]+$/u) });
 });
 
 it('counts no kernel that is dead', async () => {
