@@ -1,6 +1,6 @@
 import type { CellAnswer, CellRequest, Language } from '../../contracts/index.ts';
-import { SidecarError, codePointLength, describeError, languageOf } from '../../contracts/index.ts';
-import { CellEvents } from './cells/cell-events.ts';
+import { SidecarError, languageOf } from '../../contracts/index.ts';
+import { CellEvents, errorEvent } from './cells/cell-events.ts';
 import type { CellEvent } from './cells/cell-events.ts';
 import { closeRecord, openRecord } from './cells/cell-record.ts';
 import { CellRun } from './cells/cell-run.ts';
@@ -10,7 +10,7 @@ import type { MessageMaker } from './connection/new-message.ts';
 import { checkNotebookCell, storeResults } from './files/store-outputs.ts';
 import type { GatewayState } from './gateway/gateway.ts';
 import { REMOTE_GUARDS } from './gateway/remote-facts.ts';
-import { ASK_TIMES, askKernel, askOrRefuse } from './kernels/ask-kernel.ts';
+import { ASK_TIMES, askKernel, askOrRefuse, withinCode } from './kernels/ask-kernel.ts';
 import type { AskTimes } from './kernels/ask-kernel.ts';
 import { createJupyterKernels } from './kernels/create-jupyter-kernels.ts';
 import type { JupyterKernels } from './kernels/jupyter-kernels.ts';
@@ -57,7 +57,7 @@ class SessionNotebooks implements Notebooks {
     const running = this.#run(plan);
     running.then(
       (answer) => events.emit({ type: 'cell_complete', answer }, true),
-      (error: unknown) => events.emit(this.#errorEvent(error, sessionId), true),
+      (error: unknown) => events.emit(errorEvent(error, { log: this.#deps.log, language: this.#languageOf(sessionId) }), true),
     );
     return events;
   }
@@ -189,12 +189,6 @@ class SessionNotebooks implements Notebooks {
     return new CellRun({ executionId, request, message, kernel, clock: this.#deps.clock, language: this.#languageOf(sessionId), emit });
   }
 
-  #errorEvent(error: unknown, sessionId: string): CellEvent {
-    if (!(error instanceof SidecarError)) this.#deps.log.error({ err: error }, 'a cell failed inside');
-    const known = error instanceof SidecarError ? error : new SidecarError('INTERNAL', 'a cell failed inside', { cause: error });
-    return { type: 'error', message: describeError(known, this.#languageOf(sessionId)), code: known.code };
-  }
-
   #languageOf(sessionId: string | null): Language {
     return languageOf((sessionId === null ? null : this.#deps.store.sessions.get(sessionId))?.language ?? 'en');
   }
@@ -256,11 +250,6 @@ class SessionNotebooks implements Notebooks {
     const guards = this.#deps.guard.report()?.lanes.notebook.guards;
     return guards === undefined ? {} : Object.fromEntries(Object.entries(guards).map(([name, guard]) => [name, guard.state]));
   }
-}
-
-/** Code points; a kernel fails silently on a position behind the end. */
-function withinCode({ code, cursor_pos: position }: CursorRequest): { code: string; cursor_pos: number } {
-  return { code, cursor_pos: Math.min(position, codePointLength(code)) };
 }
 
 const numberOr = (value: unknown, fallback: number): number => (typeof value === 'number' ? value : fallback);

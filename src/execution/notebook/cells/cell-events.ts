@@ -1,4 +1,6 @@
-import { encodeFrame } from '../../../contracts/index.ts';
+import type { Log } from '../../../config/index.ts';
+import { SidecarError, describeError, encodeFrame } from '../../../contracts/index.ts';
+import type { Language } from '../../../contracts/index.ts';
 import type { CellFrames } from '../notebook-contract.ts';
 import type { CellChange } from './output-types.ts';
 
@@ -11,6 +13,13 @@ const MOST_BYTES = 64 * 1024 * 1024;
 const GENERATION = 1;
 
 export type CellEvent = { type: string } & Readonly<Record<string, unknown>>;
+
+/** The last event of a cell that could not run; what is no refusal of ours goes to the log and nowhere else. */
+export function errorEvent(error: unknown, { log, language }: { log: Log; language: Language }): CellEvent {
+  if (!(error instanceof SidecarError)) log.error({ err: error }, 'a cell failed inside');
+  const known = error instanceof SidecarError ? error : new SidecarError('INTERNAL', 'a cell failed inside', { cause: error });
+  return { type: 'error', message: describeError(known, language), code: known.code };
+}
 
 /** The event stream of one cell for one reader: a bounded queue; a reader that stays behind it is given up. */
 export class CellEvents implements CellFrames {
