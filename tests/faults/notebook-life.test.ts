@@ -91,7 +91,7 @@ describe('time limits', () => {
 
     const answer = await bench.run(session, 'import time\ntime.sleep(60)', { timeout_seconds: 1 });
 
-    expect(answer).toMatchObject({ success: false, reason: 'timeout', error: { ename: 'KeyboardInterrupt' }, message: 'Stopped after 1 s.' });
+    expect(answer).toMatchObject({ success: false, reason: 'timeout', error: { ename: 'KeyboardInterrupt' }, message: 'Stopped after 1 s, at line 2.' });
     expect((await bench.run(session, '2')).result_repr).toBe('2');
     await bench.notebooks.endSession(session);
   });
@@ -334,9 +334,12 @@ it('says that the state of an earlier process of the service is lost', async () 
     ended_at: '2026-01-01T00:00:01.000Z', turn_index: null, job_id: null, consultation_id: null, body: {},
   });
 
+  const told = [bench.notebooks.status(session).state_lost];
   const answers = [await bench.run(session, '1'), await bench.run(session, '2')];
+  told.push(bench.notebooks.status(session).state_lost, bench.notebooks.status(fresh()).state_lost);
 
   expect(answers.map(({ state_lost }) => state_lost)).toEqual([true, false]);
+  expect(told).toEqual([true, false, false]);
   await bench.notebooks.endSession(session);
 });
 
@@ -349,4 +352,18 @@ it('takes a prewarmed kernel, with the usual modules imported and nothing in the
   const answer = await own.run(session, 'import sys\n("pandas" in sys.modules, [name for name in dir() if not name.startswith("_")])');
 
   expect(answer.result_repr).toMatch(/^\(True, \['In', 'Out', 'exit', 'get_ipython', 'open', 'quit', 'sys'\]\)$/);
+});
+
+it('leaves the workspace alone while it makes a spare, and brings uploads when the spare is taken', async () => {
+  await using own = await openNotebookBench({ poolMb: 100 });
+  const session = own.session('spare');
+  writeFileSync(join(own.workspace(session), '..', 'working_files', 'sales.csv'), 'a\n7\n');
+  const copy = join(own.workspace(session), 'sales.csv');
+  own.notebooks.prepare(session);
+  await expect.poll(() => own.notebooks.spares.heldMb > 0 && !own.notebooks.spares.isFilling, { timeout: 60_000 }).toBe(true);
+  const early = existsSync(copy);
+
+  await own.notebooks.jupyter.start({ path: session }); // Takes the spare, and runs no cell.
+
+  expect([early, existsSync(copy)]).toEqual([false, true]);
 });

@@ -24,7 +24,7 @@ export interface NotebookBench extends AsyncDisposable {
   readonly store: Store;
   readonly root: string;
   /** Makes a session with its folders. */
-  session(id: string): string;
+  session(id: string, language?: 'en' | 'zh'): string;
   workspace(id: string): string;
   /** Runs a cell with the contract's defaults. */
   run(sessionId: string, code: string, change?: Partial<CellRequest>): Promise<CellAnswer>;
@@ -67,8 +67,8 @@ export async function openNotebookBench(options: BenchOptions = {}): Promise<Not
   const cell = (code: string, change: Partial<CellRequest>): CellRequest => CellRequestSchema.parse({ code, ...change });
   return {
     notebooks, guard, store, root: folder.path,
-    session: (id) => {
-      store.sessions.insert(sampleSession(id, { language: 'en' }));
+    session: (id, language = 'en') => {
+      store.sessions.insert(sampleSession(id, { language }));
       for (const name of ['user_workspace', 'working_files', 'home']) mkdirSync(folderOf(id, name), { recursive: true });
       return id;
     },

@@ -1,22 +1,22 @@
-import type { CellAnswer, CellRequest } from '../../contracts/index.ts';
+import type { CellAnswer, CellRequest, Language } from '../../contracts/index.ts';
 import { SidecarError, languageOf } from '../../contracts/index.ts';
-import { CellEvents } from './cells/cell-events.ts';
+import { CellEvents, errorEvent } from './cells/cell-events.ts';
 import type { CellEvent } from './cells/cell-events.ts';
 import { closeRecord, openRecord } from './cells/cell-record.ts';
 import { CellRun } from './cells/cell-run.ts';
 import type { JupyterMessage } from './connection/jupyter-message.ts';
 import { createMessageMaker } from './connection/new-message.ts';
 import type { MessageMaker } from './connection/new-message.ts';
-import { startError } from './connection/pipe-connection.ts';
 import { checkNotebookCell, storeResults } from './files/store-outputs.ts';
 import type { GatewayState } from './gateway/gateway.ts';
 import { REMOTE_GUARDS } from './gateway/remote-facts.ts';
-import { ASK_TIMES, askKernel, askOrRefuse } from './kernels/ask-kernel.ts';
+import { ASK_TIMES, askKernel, askOrRefuse, withinCode } from './kernels/ask-kernel.ts';
 import type { AskTimes } from './kernels/ask-kernel.ts';
 import { createJupyterKernels } from './kernels/create-jupyter-kernels.ts';
 import type { JupyterKernels } from './kernels/jupyter-kernels.ts';
 import type { Kernel } from './kernels/kernel.ts';
 import { KernelRegistry } from './kernels/kernel-registry.ts';
+import { startError } from './kernels/start-error.ts';
 import type { CellFrames, CursorRequest, NotebookStatus, Notebooks, NotebooksDeps } from './notebook-contract.ts';
 
 const CLIENT_CELL_SECONDS = 600;
@@ -57,7 +57,7 @@ class SessionNotebooks implements Notebooks {
     const running = this.#run(plan);
     running.then(
       (answer) => events.emit({ type: 'cell_complete', answer }, true),
-      (error: unknown) => events.emit(errorEvent(error), true),
+      (error: unknown) => events.emit(errorEvent(error, { log: this.#deps.log, language: this.#languageOf(sessionId) }), true),
     );
     return events;
   }
@@ -96,19 +96,19 @@ class SessionNotebooks implements Notebooks {
       state: wireState(kernel?.state ?? 'none'), detail: kernel?.state ?? 'none', execution_count: kernel?.executionCount ?? 0,
       python: info?.python ?? null, started_at: info === null ? null : kernel?.startedAt ?? null,
       guards: info?.guards ?? this.#guardsOfLane(), warnings: [...info?.warnings ?? [], ...(kernel?.memoryWarning == null ? [] : [kernel.memoryWarning])], kernel_id: kernel?.id ?? null,
-      origin: gateway === null ? 'pipe' : 'gateway', files: gateway === null ? 'local' : gateway.files.mode, state_lost: kernel?.hasLostState ?? false,
+      origin: gateway === null ? 'pipe' : 'gateway', files: gateway === null ? 'local' : gateway.files.mode, state_lost: kernel?.hasLostState ?? this.#registry.hasOldState(sessionId),
       gateway: this.#registry.launcher.gateway?.describe(sessionId) ?? null,
     };
   }
 
   async complete(sessionId: string, request: CursorRequest): Promise<{ matches: string[]; cursor_start: number; cursor_end: number }> {
-    const answer = await this.#ask(sessionId, 'complete_request', { ...request });
+    const answer = await this.#ask(sessionId, 'complete_request', withinCode(request));
     const matches = Array.isArray(answer.matches) ? answer.matches.map(String) : [];
     return { matches, cursor_start: numberOr(answer.cursor_start, request.cursor_pos), cursor_end: numberOr(answer.cursor_end, request.cursor_pos) };
   }
 
   async inspect(sessionId: string, request: CursorRequest): Promise<{ found: boolean; data: Record<string, unknown> }> {
-    const answer = await this.#ask(sessionId, 'inspect_request', { ...request, detail_level: 0 });
+    const answer = await this.#ask(sessionId, 'inspect_request', { ...withinCode(request), detail_level: 0 });
     const { data } = answer;
     return { found: answer.found === true, data: typeof data === 'object' && data !== null ? { ...data } : {} };
   }
@@ -168,6 +168,7 @@ class SessionNotebooks implements Notebooks {
       executionId, sessionId: sessionId ?? '', kernelId: kernel.id, cellId: request.cell_id ?? null, path: request.notebook_path ?? null,
       code: request.code, timeoutMs: run.timeoutMs,
     };
+    this.#registry.admit(kernel); // The place may have been given away since the plan was made.
     kernel.execute(run); // Refuses before anything is written.
     if (sessionId !== null) {
       openRecord(this.#deps, record);
@@ -178,13 +179,18 @@ class SessionNotebooks implements Notebooks {
     this.#runs.delete(run);
     if (sessionId === null) return answer;
     closeRecord(this.#deps, record, end);
-    const warnings = await storeResults(this.#deps.files, sessionId, { request, answer, outputs, displays: kernel.displays.stored });
+    const warnings = await storeResults(this.#deps, sessionId, {
+      request, answer, outputs, displays: kernel.displays.stored, language: this.#languageOf(sessionId),
+    });
     return warnings.length === 0 ? answer : { ...answer, warnings };
   }
 
   #newRun({ sessionId, request, kernel, message, emit }: RunPlan, executionId: string): CellRun {
-    const row = sessionId === null ? null : this.#deps.store.sessions.get(sessionId);
-    return new CellRun({ executionId, request, message, kernel, clock: this.#deps.clock, language: languageOf(row?.language ?? 'en'), emit });
+    return new CellRun({ executionId, request, message, kernel, clock: this.#deps.clock, language: this.#languageOf(sessionId), emit });
+  }
+
+  #languageOf(sessionId: string | null): Language {
+    return languageOf((sessionId === null ? null : this.#deps.store.sessions.get(sessionId))?.language ?? 'en');
   }
 
   /** A cell of a client of `/jupyter`: same queue, same record; its messages reach the client by themselves. */
@@ -208,6 +214,7 @@ class SessionNotebooks implements Notebooks {
     await this.#requireSession(sessionId);
     await this.#requirePython();
     const kernel = this.#registry.main(sessionId);
+    this.#registry.admit(kernel, 'restart');
     await kernel.restart({ clears }).catch((error: unknown) => { throw startError(error); });
     return kernel;
   }
@@ -243,11 +250,6 @@ class SessionNotebooks implements Notebooks {
     const guards = this.#deps.guard.report()?.lanes.notebook.guards;
     return guards === undefined ? {} : Object.fromEntries(Object.entries(guards).map(([name, guard]) => [name, guard.state]));
   }
-}
-
-function errorEvent(error: unknown): CellEvent {
-  const code = error instanceof SidecarError ? error.code : 'INTERNAL';
-  return { type: 'error', message: error instanceof Error ? error.message : 'the cell failed', code };
 }
 
 const numberOr = (value: unknown, fallback: number): number => (typeof value === 'number' ? value : fallback);

@@ -1,9 +1,29 @@
+import type { Language } from '../../../contracts/index.ts';
+import { clipMiddle } from '../../worker/index.ts';
 import type { JsonObject, JupyterMessage } from '../connection/jupyter-message.ts';
 import type { DroppedOutput } from '../connection/kernel-connection.ts';
 import { OUTPUT_CAPS } from './output-types.ts';
 import type { CellChange, CellOutput, ErrorOutput, RichOutput } from './output-types.ts';
 import { TextBudget } from './text-budget.ts';
 import { applyTerminal, withoutColour } from './terminal-text.ts';
+
+/** As long as what a run says of its error; a frame shows code besides. */
+const ERROR_CHARS = 2_000;
+const FRAME_CHARS = 8_000;
+const FRAMES = 100;
+
+interface NotKept { characters(count: number): string; displays(count: number, bytes: number): string; whole(parts: readonly string[]): string }
+
+const NOT_KEPT: Readonly<Record<Language, NotKept>> = {
+  en: {
+    characters: (count) => `${count} characters`, displays: (count, bytes) => `${count} displays (${bytes} bytes)`,
+    whole: (parts) => `${parts.join(' and ')} were not kept.`,
+  },
+  zh: {
+    characters: (count) => `${count} 个字符`, displays: (count, bytes) => `${count} 个显示内容（${bytes} 字节）`,
+    whole: (parts) => `有 ${parts.join('和 ')}没有保留。`,
+  },
+};
 
 /** Where displays with an id stand, for updates of this and of later cells. */
 export interface DisplayIndex {
@@ -17,13 +37,15 @@ export class CellOutputs {
   readonly #displays: DisplayIndex;
   readonly #onChange: (change: CellChange) => void;
   readonly #budget = new TextBudget();
+  readonly #language: Language;
   #outputs: CellOutput[] = [];
   #clearsNext = false;
   #richBytes = 0;
   #richDropped = { count: 0, bytes: 0 };
   #isCut = false;
 
-  constructor(displays: DisplayIndex, onChange: (change: CellChange) => void) {
+  constructor(displays: DisplayIndex, onChange: (change: CellChange) => void, language: Language) {
+    this.#language = language;
     this.#displays = displays;
     this.#onChange = onChange;
   }
@@ -50,7 +72,7 @@ export class CellOutputs {
   addError(content: JsonObject): void {
     this.#clearIfAsked();
     const output: ErrorOutput = {
-      output_type: 'error', ename: textOf(content.ename, ''), evalue: withoutColour(textOf(content.evalue, '')), traceback: tracebackOf(content.traceback),
+      output_type: 'error', ename: textOf(content.ename, '').slice(0, ERROR_CHARS), evalue: clipMiddle(withoutColour(textOf(content.evalue, '')), ERROR_CHARS), traceback: tracebackOf(content.traceback),
     };
     this.#outputs.push(output);
     this.#onChange({ output });
@@ -93,10 +115,11 @@ export class CellOutputs {
   /** One line for everything that is missing. */
   #notice(): string {
     const { stdout, stderr, displays } = this.dropped;
+    const texts = NOT_KEPT[this.#language];
     const parts = [
-      ...(stdout + stderr > 0 ? [`${stdout + stderr} characters`] : []), ...(displays > 0 ? [`${displays} displays (${this.#richDropped.bytes} bytes)`] : []),
+      ...(stdout + stderr > 0 ? [texts.characters(stdout + stderr)] : []), ...(displays > 0 ? [texts.displays(displays, this.#richDropped.bytes)] : []),
     ];
-    return parts.length === 0 ? '' : `[sidecar] ${parts.join(' and ')} were not kept.\n`;
+    return parts.length === 0 ? '' : `[sidecar] ${texts.whole(parts)}\n`;
   }
 
   #append(name: string, text: string): void {
@@ -159,5 +182,5 @@ function displayIdOf(content: JsonObject): string | null {
 
 /** Lines of a traceback without colour. */
 function tracebackOf(value: unknown): string[] {
-  return Array.isArray(value) ? value.map((line) => withoutColour(String(line))) : [];
+  return Array.isArray(value) ? value.slice(-FRAMES).map((line) => clipMiddle(withoutColour(String(line)), FRAME_CHARS)) : [];
 }

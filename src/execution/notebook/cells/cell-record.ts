@@ -21,6 +21,7 @@ export interface CellRecord {
 
 export interface CellRecordEnd {
   reason: Reason;
+  returncode: number;
   detail: string;
   durationMs: number;
   queuedMs: number;
@@ -76,11 +77,7 @@ function openBody(record: CellRecord): Record<string, unknown> {
 function closedBody(end: CellRecordEnd): Record<string, unknown> {
   return {
     duration_ms: end.durationMs, queued_ms: end.queuedMs, reason: end.reason, outcome: outcomeOf(end.reason),
-    returncode: end.reason === 'ok' || end.reason === 'output_limit' ? 0 : RETURN_CODES[end.reason] ?? 1, dropped: end.dropped,
+    returncode: end.returncode, dropped: end.dropped,
     truncated: { stdout: end.dropped.stdout > 0, stderr: end.dropped.stderr > 0 }, error: end.error, hints: end.hints, guards: end.guards, pid: end.pid,
   };
 }
-
-const RETURN_CODES: Partial<Record<Reason, number>> = {
-  timeout: -1, cancelled: -2, worker_lost: -3, guard_unavailable: -3, python_unavailable: -3, memory_limit: -9, disk_limit: -9,
-};

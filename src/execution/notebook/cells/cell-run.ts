@@ -1,11 +1,13 @@
 import type { Clock } from '../../../config/index.ts';
 import type { CellAnswer, CellRequest, Language } from '../../../contracts/index.ts';
-import type { LaneLimits } from '../../guard/index.ts';
-import { messageFor } from '../../worker/index.ts';
-import type { Reason } from '../../worker/index.ts';
+import { hintFor } from '../../worker/index.ts';
+import type { Hint, Reason } from '../../worker/index.ts';
 import type { JsonObject, JupyterMessage } from '../connection/jupyter-message.ts';
 import type { DroppedOutput, KernelInfo } from '../connection/kernel-connection.ts';
 import type { Kernel } from '../kernels/kernel.ts';
+import { hintsOf } from './cell-hints.ts';
+import { returnCodeOf, sentenceOf } from './cell-messages.ts';
+import type { CellError, CellFacts } from './cell-messages.ts';
 import { CellOutputs } from './cell-outputs.ts';
 import { ChangeJoiner } from './cell-events.ts';
 import type { CellEvent } from './cell-events.ts';
@@ -28,7 +30,6 @@ export interface CellRunOptions {
 export interface CellResult { answer: CellAnswer; record: CellRecordEnd; outputs: CellOutput[] }
 
 const DIED = 'KernelDied';
-const NO_INPUT = 'StdinNotImplementedError';
 
 /** One cell of our own routes: collects its outputs, tells its events, and says what came of it. */
 export class CellRun implements ExecuteTask {
@@ -57,7 +58,7 @@ export class CellRun implements ExecuteTask {
     this.ended = this.#done.promise;
     this.#askedAt = clock.monotonicMs();
     this.#joiner = new ChangeJoiner((change) => emit({ type: 'cell_output', ...change }));
-    this.#outputs = new CellOutputs(kernel.displays, (change) => this.#joiner.add(change));
+    this.#outputs = new CellOutputs(kernel.displays, (change) => this.#joiner.add(change), options.language);
   }
 
   /** Id of the input request that waits for an answer. */
@@ -118,9 +119,10 @@ export class CellRun implements ExecuteTask {
   }
 
   #answer(end: TaskEnd, reason: Reason, outputs: CellOutput[]): CellAnswer {
-    const { request, executionId, clock, language } = this.#options;
+    const { request, executionId, clock, language, kernel } = this.#options;
     const now = clock.monotonicMs();
     const error = errorOf(end, outputs);
+    const hints = hintsOf(reason, error, kernel.isNetworkOff);
     return {
       success: end.how === 'done' && end.reply?.status === 'ok' && end.reason === 'ok',
       stdout: textOf(outputs, 'stdout'), stderr: textOf(outputs, 'stderr'), result_repr: resultOf(outputs),
@@ -128,47 +130,40 @@ export class CellRun implements ExecuteTask {
       outputs, execution_count: this.#executionCount, execution_id: executionId,
       ...(error === null ? {} : { error }),
       ...(request.cell_id === undefined ? {} : { cell_id: request.cell_id }),
-      reason, detail: end.detail, message: sentence(reason, { ...this.#facts(end, language), error }),
-      dropped: this.#outputs.dropped, state_lost: this.#stateLost, late: end.isLate, hints: error?.ename === NO_INPUT ? ['no_input'] : [],
+      reason, detail: end.detail, message: this.#messageOf(reason, { end, error, hints }),
+      dropped: this.#outputs.dropped, state_lost: this.#stateLost, late: end.isLate, hints, hint_texts: hints.map((hint) => hintFor(hint, language)),
       queued_ms: Math.round((this.#startedAt ?? now) - this.#askedAt),
     };
   }
 
+  /** IPython's own words about input speak of a front end. */
+  #messageOf(reason: Reason, { end, error, hints }: { end: TaskEnd; error: CellError | null; hints: readonly Hint[] }): string {
+    if (hints.includes('no_input')) return hintFor('no_input', this.#options.language);
+    return sentenceOf(reason, this.#facts(end, error));
+  }
+
   #record(answer: CellAnswer, end: TaskEnd): CellRecordEnd {
     const { stdout, stderr } = this.#outputs.dropped;
+    const reason = this.#reasonOf(end);
     return {
-      reason: this.#reasonOf(end), detail: end.detail, durationMs: answer.execution_time_ms, queuedMs: Number(answer.queued_ms),
+      reason, returncode: returnCodeOf(reason, end), detail: end.detail, durationMs: answer.execution_time_ms, queuedMs: Number(answer.queued_ms),
       stdout: answer.stdout, stderr: answer.stderr, dropped: { stdout, stderr }, error: answer.error ?? null,
-      hints: answer.error?.ename === NO_INPUT ? ['no_input'] : [], guards: this.#process.info?.guards ?? null, pid: this.#process.pid,
+      hints: hintsOf(reason, answer.error ?? null, this.#options.kernel.isNetworkOff), guards: this.#process.info?.guards ?? null, pid: this.#process.pid,
     };
   }
 
-  #facts(end: TaskEnd, language: Language): SentenceFacts {
-    return { end, error: null, language, timeoutMs: this.timeoutMs, dropped: this.#outputs.dropped, limits: this.#process.info?.limits ?? null };
+  #facts(end: TaskEnd, error: CellError | null): CellFacts {
+    return {
+      end, error, executionCount: this.#executionCount, language: this.#options.language, timeoutMs: this.timeoutMs, dropped: this.#outputs.dropped,
+      limits: this.#process.info?.limits ?? null,
+    };
   }
 
   #deathNote(end: TaskEnd): JsonObject {
-    const { language } = this.#options;
-    const told = sentence(end.reason, this.#facts(end, language));
+    const told = sentenceOf(end.reason, this.#facts(end, null));
     const tail = withoutColour(end.stderrTail).trim();
     return { ename: DIED, evalue: told, traceback: tail === '' ? [told] : [told, ...tail.split('\n').slice(-40)] };
   }
-}
-
-interface SentenceFacts {
-  end: TaskEnd; error: { ename: string; evalue: string } | null; language: Language; timeoutMs: number; dropped: { stdout: number; stderr: number };
-  limits: LaneLimits | null;
-}
-
-const MIB = 1024 * 1024;
-
-function sentence(reason: Reason, { end, error, language, timeoutMs, dropped, limits }: SentenceFacts): string {
-  return messageFor(reason, {
-    error: error === null ? null : { type: error.ename, message: error.evalue, line: null }, returncode: 0, signal: end.detail,
-    droppedCharacters: dropped.stdout + dropped.stderr, wallSeconds: Math.round(timeoutMs / 100) / 10, cpuSeconds: 0,
-    memoryMb: Math.round((limits?.memoryBytes ?? 0) / MIB), diskMb: Math.round((limits?.disk.runBytes ?? 0) / MIB),
-    diskEntries: limits?.disk.runEntries ?? 0, processes: limits?.threads ?? 0, detail: end.detail,
-  }, language);
 }
 
 const countOf = (value: unknown): number | null => (typeof value === 'number' && Number.isInteger(value) && value >= 0 ? value : null);
@@ -191,6 +186,6 @@ function errorOf(end: TaskEnd, outputs: readonly CellOutput[]): { ename: string;
     const { ename, evalue, traceback } = shown as { ename: string; evalue: string; traceback: string[] }; // proof: an error output has these
     return { ename, evalue, traceback };
   }
-  if (end.reply?.status === 'error') return { ename: String(end.reply.ename ?? ''), evalue: String(end.reply.evalue ?? ''), traceback: [] };
+  if (end.reply?.status === 'error') return { ename: String(end.reply.ename ?? ''), evalue: String(end.reply.evalue ?? '').slice(0, 2_000), traceback: [] };
   return null;
 }

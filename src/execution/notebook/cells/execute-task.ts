@@ -1,6 +1,7 @@
 import type { JsonObject, JupyterMessage } from '../connection/jupyter-message.ts';
 import type { DroppedOutput } from '../connection/kernel-connection.ts';
 import type { Reason } from '../../worker/index.ts';
+import { isNetworkError } from './cell-hints.ts';
 
 /** How one execute request ended. `done` = the kernel answered it. */
 export interface TaskEnd {
@@ -33,12 +34,12 @@ const DENIED = new Set(['1', '13', '30', '101']);
 const DISK = new Set(['27', '28', '122']);
 
 /** The reason of a cell that ended with an error of its own. */
-export function reasonOfError(ename: string, evalue: string): Reason {
+export function reasonOfError(ename: string, evalue: string, isNetworkOff: boolean): Reason {
   if (ename === 'MemoryError' || ename.endsWith('ArrayMemoryError')) return 'memory_limit';
   if (ename === 'SyntaxError' || ename === 'IndentationError' || ename === 'TabError') return 'syntax_error';
   if (ename === 'SystemExit') return 'exit';
   const errno = ERRNO.exec(evalue)?.[1] ?? '';
-  if (DENIED.has(errno)) return 'sandbox_denied';
+  if (DENIED.has(errno) || (isNetworkOff && isNetworkError(ename, evalue))) return 'sandbox_denied';
   if (DISK.has(errno)) return 'disk_limit';
   if (errno === '11' || (ename === 'RuntimeError' && evalue.startsWith("can't start new thread"))) return 'process_limit';
   return 'error';

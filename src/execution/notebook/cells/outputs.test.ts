@@ -1,8 +1,9 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { JupyterMessage } from '../connection/jupyter-message.ts';
 import { ChangeJoiner, CellEvents } from './cell-events.ts';
 import { CellOutputs } from './cell-outputs.ts';
+import { hintsOf } from './cell-hints.ts';
 import { KernelDisplays } from './display-index.ts';
 import { reasonOfError } from './execute-task.ts';
 import type { CellChange } from './output-types.ts';
@@ -12,9 +13,9 @@ import { TextBudget } from './text-budget.ts';
 
 const message = (type: string, content: Record<string, unknown>): JupyterMessage =>
   ({ channel: 'iopub', header: { msg_id: 'm', msg_type: type, session: 's' }, parent_header: {}, metadata: {}, content, buffers: [] });
-const collect = (messages: readonly JupyterMessage[], displays = new KernelDisplays()) => {
+const collect = (messages: readonly JupyterMessage[], displays = new KernelDisplays(), language: 'en' | 'zh' = 'en') => {
   const changes: CellChange[] = [];
-  const outputs = new CellOutputs(displays, (change) => changes.push(change));
+  const outputs = new CellOutputs(displays, (change) => changes.push(change), language);
   for (const each of messages) outputs.take(each);
   return { outputs, changes };
 };
@@ -128,8 +129,6 @@ describe('events of a cell', () => {
   });
 
   it('gives a reader up that lags behind its bound, and ends cleanly for one that left', async () => {
-    const lagging = new CellEvents();
-    for (let index = 0; index < 2_001; index += 1) lagging.emit({ type: 'cell_output', index });
     const left = new CellEvents();
     left.emit({ type: 'cell_output' });
     await left[Symbol.asyncDispose]();
@@ -137,7 +136,62 @@ describe('events of a cell', () => {
     const frames: string[] = [];
     for await (const frame of left.frames) frames.push(frame);
 
-    expect([lagging.dropped.aborted, left.dropped.aborted, frames]).toEqual([true, false, []]);
+    expect([left.dropped.aborted, frames]).toEqual([false, []]);
+  });
+
+  describe('whose reader is behind', () => {
+    const CAUGHT_UP_MS = 2_500;
+    const BIG = 'x'.repeat(1_500_000);
+    beforeEach(() => { vi.useFakeTimers(); });
+    afterEach(() => { vi.useRealTimers(); });
+
+    it.each([
+      ['2001 frames', Array.from({ length: 2_001 }, () => '')], ['two displays over 1 MiB', [BIG, BIG]],
+    ])('gives it up when it lets %s lie', async (_title, texts) => {
+      const events = new CellEvents();
+      for (const text of texts) events.emit({ type: 'cell_output', text });
+      const atOnce = events.dropped.aborted;
+      await vi.advanceTimersByTimeAsync(CAUGHT_UP_MS);
+
+      expect([atOnce, events.dropped.aborted]).toEqual([false, true]);
+    });
+
+    it('keeps one that reads, however much came at once, to the last frame', async () => {
+      const events = new CellEvents();
+      for (let index = 0; index < 5; index += 1) events.emit({ type: 'cell_output', text: BIG });
+      const frames: string[] = [];
+      const reading = (async () => { for await (const frame of events.frames) frames.push(frame); })();
+      await vi.advanceTimersByTimeAsync(CAUGHT_UP_MS);
+      events.emit({ type: 'cell_complete' }, true);
+      await reading;
+
+      expect([events.dropped.aborted, frames.length, frames.at(-1)]).toEqual([false, 6, expect.stringContaining('cell_complete')]);
+    });
+
+    it('leaves one that still reads behind the end all the time it needs, and gives up one that does not', async () => {
+      const ended = (): CellEvents => {
+        const events = new CellEvents();
+        for (let index = 0; index < 5; index += 1) events.emit({ type: 'cell_output', text: BIG });
+        events.emit({ type: 'cell_complete' }, true);
+        return events;
+      };
+      const [slow, stuck] = [ended(), ended()];
+      const reader = slow.frames[Symbol.asyncIterator]();
+      let last = '';
+      for (let turn = 0; turn < 6; turn += 1) {
+        last = String((await reader.next()).value);
+        await vi.advanceTimersByTimeAsync(1_500);
+      }
+
+      expect([slow.dropped.aborted, last, stuck.dropped.aborted]).toEqual([false, expect.stringContaining('cell_complete'), true]);
+    });
+
+    it('gives it up at once beyond 64 MiB', () => {
+      const events = new CellEvents();
+      for (let index = 0; index < 50; index += 1) events.emit({ type: 'cell_output', text: BIG });
+
+      expect(events.dropped.aborted).toBe(true);
+    });
   });
 });
 
@@ -145,7 +199,32 @@ it.each([
   ['MemoryError', '', 'memory_limit'], ['numpy._core._exceptions._ArrayMemoryError', '', 'memory_limit'], ['IndentationError', '', 'syntax_error'],
   ['SystemExit', '3', 'exit'], ['PermissionError', "[Errno 13] Permission denied: 'x'", 'sandbox_denied'], ['OSError', '[Errno 28] No space left', 'disk_limit'],
   ['BlockingIOError', '[Errno 11] Resource temporarily unavailable', 'process_limit'], ['RuntimeError', "can't start new thread", 'process_limit'],
-  ['ValueError', 'no', 'error'],
+  ['ValueError', 'no', 'error'], ['gaierror', '[Errno -3] Temporary failure in name resolution', 'sandbox_denied'],
+  ['URLError', '<urlopen error [Errno -3] Temporary failure in name resolution>', 'sandbox_denied'],
 ])('an uncaught %s (%s) has the reason %s', (ename, evalue, reason) => {
-  expect(reasonOfError(ename, evalue)).toBe(reason);
+  expect(reasonOfError(ename, evalue, true)).toBe(reason);
+});
+
+it('takes no error of a name for a refusal where programs have a network', () => {
+  expect(reasonOfError('gaierror', '[Errno -2] Name or service not known', false)).toBe('error');
+});
+
+it.each([
+  ['ModuleNotFoundError', "No module named 'nosuch'", 'error', ['missing_package']], ['ModuleNotFoundError', "No module named '_private'", 'error', []],
+  ['UnicodeDecodeError', "'utf-8' codec can't decode byte", 'error', ['encoding']], ['MemoryError', '', 'memory_limit', ['memory']],
+  ['EOFError', 'EOF when reading a line', 'error', ['no_input']], ['URLError', '<urlopen error [Errno -3] x>', 'sandbox_denied', ['network_off']],
+  ['PermissionError', "[Errno 13] Permission denied: '/usr/x'", 'sandbox_denied', ['outside_workspace']],
+  ['FileNotFoundError', "[Errno 2] No such file or directory: '/home/me/data.csv'", 'error', ['outside_workspace']],
+  ['FileNotFoundError', "[Errno 2] No such file or directory: '../data.csv'", 'error', ['outside_workspace']],
+  ['FileNotFoundError', "[Errno 2] No such file or directory: 'data.csv'", 'error', []],
+  ['FileNotFoundError', "[Errno 2] No such file or directory: '/workspace/data.csv'", 'error', []], ['ValueError', 'no', 'error', []],
+  ['OSError', "[Errno 6] No such device or address: '/dev/stdout'", 'error', ['dev_stdout']],
+] as const)('hints at the way out of %s (%s)', (ename, evalue, reason, hints) => {
+  expect(hintsOf(reason, { ename, evalue, traceback: [] }, true)).toEqual(hints);
+});
+
+it('tells in the language of the session what was not kept', () => {
+  const { outputs } = collect([stream('x'.repeat(OUTPUT_CAPS.headChars + OUTPUT_CAPS.tailChars + 5))], new KernelDisplays(), 'zh');
+
+  expect(outputs.finish().at(-1)).toMatchObject({ name: 'stderr', text: '[sidecar] 有 5 个字符没有保留。\n' });
 });

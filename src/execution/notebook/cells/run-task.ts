@@ -18,6 +18,8 @@ const INTERRUPTS = new Set(['KeyboardInterrupt', 'CancelledError']);
 export interface TaskTools {
   clock: Clock;
   times: TaskTimes;
+  /** Programs have no network here, and errors that tell of none mean that. */
+  isNetworkOff: boolean;
   onResponsive(isResponsive: boolean): void;
   /** The kernel has said anew what it holds while this request runs. */
   onMemory(connection: KernelConnection, task: ExecuteTask): void;
@@ -140,7 +142,7 @@ export class RunningTask {
     if (status === 'error') {
       const [ename, evalue] = [String(reply?.ename ?? ''), String(reply?.evalue ?? '')];
       const wasStopped = this.#stop !== null && INTERRUPTS.has(ename);
-      return this.#finish({ ...end, reason: wasStopped ? 'cancelled' : reasonOfError(ename, evalue) });
+      return this.#finish({ ...end, reason: wasStopped ? 'cancelled' : reasonOfError(ename, evalue, this.#tools.isNetworkOff) });
     }
     this.#finish({ ...end, reason: 'cancelled', detail: reply === null ? 'no_reply' : 'aborted' });
   }

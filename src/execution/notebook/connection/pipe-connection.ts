@@ -1,5 +1,4 @@
 import { Writable } from 'node:stream';
-import { SidecarError } from '../../../contracts/index.ts';
 import { explainStartFailure } from '../../guard/index.ts';
 import type { ExecutionGuard, GuardedChild, WorkspaceSpec } from '../../guard/index.ts';
 import type { Reason } from '../../worker/index.ts';
@@ -241,10 +240,4 @@ export class PipeConnection implements KernelConnection {
   #failure(detail: string): KernelGoneFacts {
     return { reason: 'worker_lost', detail, stderrTail: this.#stderr.text, exitCode: null, signal: null };
   }
-}
-
-/** The error that a route throws for a kernel that could not be started. */
-export function startError(error: unknown): unknown {
-  if (!(error instanceof KernelStartFailure)) return error;
-  return new SidecarError('EXECUTION_UNAVAILABLE', `kernel: ${error.facts.reason}: ${error.facts.detail}`, { cause: error, retryAfterSeconds: 1 });
 }

@@ -41,21 +41,10 @@ export class StoredDisplays {
   }
 }
 
-/** Brings changed displays into their files. What somebody else has changed there is left alone; a file that cannot be written is told. */
-export async function updateStoredDisplays(files: NotebookFiles, sessionId: string, changed: readonly ChangedDisplay[]): Promise<string[]> {
-  const warnings: string[] = [];
-  for (const path of new Set(changed.map((each) => each.path))) {
-    try {
-      await updateFile(files, sessionId, { path, changed: changed.filter((each) => each.path === path) });
-    } catch (error) {
-      if (!(error instanceof SidecarError)) throw error;
-      warnings.push(`a display in ${path} could not be updated`);
-    }
-  }
-  return warnings;
-}
-
-async function updateFile(files: NotebookFiles, sessionId: string, { path, changed }: { path: string; changed: readonly ChangedDisplay[] }): Promise<void> {
+/** Brings changed displays into their file. What somebody else has changed there is left alone. Throws what reading and writing throw. */
+export async function updateStoredDisplays(
+  files: NotebookFiles, sessionId: string, { path, changed }: { path: string; changed: readonly ChangedDisplay[] },
+): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     const { bytes, etag } = await files.readRaw(sessionId, path);
     const { notebook } = parseNotebookBytes(bytes);

@@ -1,4 +1,4 @@
-import { SidecarError } from '../../../contracts/index.ts';
+import { SidecarError, codePointLength } from '../../../contracts/index.ts';
 import type { Clock, Ids } from '../../../config/index.ts';
 import { parentIdOf } from '../connection/jupyter-message.ts';
 import type { JsonObject, JupyterMessage } from '../connection/jupyter-message.ts';
@@ -39,6 +39,11 @@ export async function askOrRefuse(connection: KernelConnection, tools: { clock: 
 export async function askMainShell(connection: KernelConnection, tools: { clock: Clock; ids: Ids }, question: Question): Promise<JsonObject | null> {
   const request = createMessageMaker(tools, `sidecar-${connection.id}`)('shell', question.type, question.content);
   return await exchange(connection, request, AbortSignal.timeout(question.timeoutMs));
+}
+
+/** A question about a place in code, in code points; a kernel fails silently on a position behind the end. */
+export function withinCode({ code, cursor_pos: position }: { code: string; cursor_pos: number }): { code: string; cursor_pos: number } {
+  return { code, cursor_pos: Math.min(position, codePointLength(code)) };
 }
 
 async function openSubshell(connection: KernelConnection, request: JupyterMessage): Promise<string | null> {

@@ -1,3 +1,4 @@
+import type { Language } from '../../../contracts/index.ts';
 import { parentIdOf } from '../connection/jupyter-message.ts';
 import type { JsonObject, JupyterMessage } from '../connection/jupyter-message.ts';
 import type { MessageMaker } from '../connection/new-message.ts';
@@ -9,11 +10,17 @@ const KEPT_MS = 600_000;
 const CLIENT_LIMIT = 64;
 const ASKED_LIMIT = 1_000;
 
+const LOST: Readonly<Record<Language, (count: number) => string>> = {
+  en: (count) => `[sidecar] ${count} messages were lost while the connection was closed.\n`,
+  zh: (count) => `[sidecar] 连接断开期间有 ${count} 条消息丢失。\n`,
+};
+
 interface Client { sink: ClientSink | null; missed: ReplayBuffer; timer: NodeJS.Timeout | null }
 
 export interface ClientHubOptions {
   kernel: Kernel;
   makeMessage: MessageMaker;
+  language: Language;
   /** Queues an execute request of a client; `onUnrun` is called when it is skipped or cancelled. Throws QUEUE_FULL. */
   execute(message: JupyterMessage, onUnrun: () => void): void;
 }
@@ -32,6 +39,7 @@ export class ClientHub implements Disposable {
     this.#subscriptions.use(kernel.onMessage((message) => this.#route(message)));
     this.#subscriptions.use(kernel.onEvent((event) => {
       if (event.type === 'lost') this.#tellLoss(event);
+      if (event.type === 'restarting') this.#broadcastState('restarting');
       if (event.type === 'starting') this.#broadcastState('starting');
       if (event.type === 'started') this.#broadcastState('idle');
     }));
@@ -78,7 +86,7 @@ export class ClientHub implements Disposable {
   #replay(client: Client): void {
     const { messages, lost } = client.missed.drain();
     if (lost > 0) {
-      const text = `[sidecar] ${lost} messages were lost while the connection was closed.\n`;
+      const text = LOST[this.#options.language](lost);
       client.sink?.message(this.#options.makeMessage('iopub', 'stream', { name: 'stderr', text }));
     }
     for (const message of messages) client.sink?.message(message);

@@ -1,9 +1,9 @@
 import type { NotebooksDeps } from '../notebook-contract.ts';
-import { startError } from '../connection/pipe-connection.ts';
 import type { JupyterKernels, KernelModel } from './jupyter-kernels.ts';
 import type { Kernel } from './kernel.ts';
 import type { LifeState } from './kernel-contract.ts';
 import type { KernelRegistry } from './kernel-registry.ts';
+import { startError } from './start-error.ts';
 
 /** What `/jupyter` may do with the kernels of this process. */
 export function createJupyterKernels(registry: KernelRegistry, deps: Pick<NotebooksDeps, 'store'>): JupyterKernels {
@@ -26,6 +26,7 @@ export function createJupyterKernels(registry: KernelRegistry, deps: Pick<Notebo
     interrupt: async (id) => await registry.get(id).interrupt(),
     restart: async (id) => {
       const kernel = registry.get(id);
+      registry.admit(kernel, 'restart');
       await kernel.restart({ clears: false }).catch((error: unknown) => { throw startError(error); });
       return modelOf(kernel);
     },

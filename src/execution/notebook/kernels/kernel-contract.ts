@@ -12,6 +12,8 @@ export type KernelEvent =
   | { type: 'state'; state: LifeState }
   /** `isAsked`: a client had asked the process to end. */
   | { type: 'lost'; facts: KernelGoneFacts; willRestart: boolean; isAsked: boolean }
+  /** Somebody asked for another process. */
+  | { type: 'restarting' }
   | { type: 'starting' }
   | { type: 'started' };
 
@@ -29,6 +31,7 @@ export interface KernelOptions {
   clock: Clock;
   log: Log;
   times: TaskTimes;
+  isNetworkOff: boolean;
   /** Cells have run before in this session, in a process that is gone. */
   hasOldState: boolean;
 }

@@ -56,6 +56,7 @@ export class KernelLauncher {
 
   /** A ready process for a session. */
   async forSession(sessionId: string, signal: AbortSignal): Promise<KernelConnection> {
+    await this.prepareSession(sessionId); // Not with the spare: a session that was only opened gets no files.
     const connection = await this.pool.claim(sessionId, signal);
     this.pool.warm(sessionId, 'later');
     return connection;
@@ -101,7 +102,6 @@ export class KernelLauncher {
 
   async #workspaceOf(sessionId: string): Promise<WorkspaceSpec> {
     const folders = await this.#deps.foldersOf(sessionId);
-    await this.#datasets.bring({ sessionId, uploads: folders.uploads, workspace: folders.workspace });
     // The same place as for the runs of the session, so that what one installs the other can import.
     const packages = this.#deps.config.execution.laneNetwork.mode === 'hosts' ? join(folders.folder, 'packages') : null;
     return { folder: folders.workspace, home: folders.home, packages, sessionId };

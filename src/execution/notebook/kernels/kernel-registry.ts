@@ -10,6 +10,8 @@ import { MemoryNotice } from './memory-notice.ts';
 
 const PER_SESSION = 4;
 const IN_ALL = 8;
+/** Kernels of `/jupyter` without a process and without a client; beyond that the one that was used longest ago is forgotten. */
+const KEPT_EXTRAS = 16;
 const TICK_MS = 30_000;
 const CULL_MS = 30 * 60_000;
 const CULL_WATCHED_MS = 120 * 60_000;
@@ -18,6 +20,12 @@ const CULL_WATCHED_MS = 120 * 60_000;
 export type ClientExecute = (kernel: Kernel, message: JupyterMessage, onUnrun: () => void) => void;
 
 interface Entry { kernel: Kernel; hub: ClientHub; isMain: boolean }
+
+/** Only kernels with a process count, so one that was culled takes nobody's place. */
+const FULL = {
+  all: { en: `${IN_ALL} kernels are in use at once; try again when one of them is free`, zh: `已有 ${IN_ALL} 个内核同时在使用，请等其中一个空闲后再试` },
+  session: { en: `this session already has ${PER_SESSION} kernels; end one of them first`, zh: `这个会话已有 ${PER_SESSION} 个内核，请先结束其中一个` },
+} as const;
 
 /** All kernels of this process: made on first use, counted, culled when idle, ended with their session. */
 export class KernelRegistry {
@@ -38,32 +46,52 @@ export class KernelRegistry {
     this.#tick.unref();
   }
 
-  /** The kernel of a session's own routes, made on first use. Throws QUEUE_FULL. */
+  /** The kernel of a session's own routes, made on first use. Throws QUEUE_FULL when it has no process and can get none. */
   main(sessionId: string): Kernel {
-    return this.tryMain(sessionId) ?? this.create({ sessionId, path: sessionId, isMain: true });
+    const kernel = this.tryMain(sessionId);
+    if (kernel === null) return this.create({ sessionId, path: sessionId, isMain: true });
+    this.admit(kernel);
+    return kernel;
   }
 
   tryMain(sessionId: string): Kernel | null {
     return this.#all().find(({ kernel, isMain }) => isMain && kernel.sessionId === sessionId)?.kernel ?? null;
   }
 
-  /** Throws QUEUE_FULL beyond four kernels per session and eight in all. */
+  /** Cells have run in this session before it had its kernel: their state went with an earlier process of the service. */
+  hasOldState(sessionId: string): boolean {
+    return this.#deps.store.executions.list(sessionId, { lane: 'notebook', limit: 1 }).length > 0;
+  }
+
+  /**
+   * Before a kernel gets a process: there is room for one more, made by ending the process of the main kernel that nobody uses and
+   * that was used longest ago. One that is dead gets none without a restart. Throws QUEUE_FULL beyond four per session and eight in all.
+   */
+  admit(kernel: Kernel, purpose: 'use' | 'restart' = 'use'): void {
+    if (!kernel.hasProcess && (kernel.state !== 'dead' || purpose === 'restart')) this.#makeRoom(kernel.sessionId);
+  }
+
+  /** Throws QUEUE_FULL as `admit` does. */
   create({ sessionId, path, isMain }: { sessionId: string | null; path: string; isMain: boolean }): Kernel {
     if (this.#isStopped) throw new SidecarError('SHUTTING_DOWN', 'no new kernels');
-    const ofSession = sessionId === null ? 0 : this.ofSession(sessionId).length;
-    if (this.#entries.size >= IN_ALL || ofSession >= PER_SESSION) throw new SidecarError('QUEUE_FULL', 'too many kernels');
-    const { clock, log, ids, store, times } = this.#deps;
+    this.#makeRoom(sessionId);
+    this.#forgetExtras();
+    const { clock, log, ids, times, config, store } = this.#deps;
     const id = ids.uuid();
     const makeMessage = createMessageMaker(this.#deps, `sidecar-${id}`);
     const language = sessionId === null ? 'en' : languageOf(store.sessions.get(sessionId)?.language ?? 'en');
-    const kernel = new Kernel({
+    const kernel: Kernel = new Kernel({
       id, sessionId, path, makeMessage, memory: new MemoryNotice(language), clock, log, times: { ...TASK_TIMES, ...times },
-      hasOldState: isMain && sessionId !== null && store.executions.list(sessionId, { lane: 'notebook', limit: 1 }).length > 0,
-      launch: async (signal) => (sessionId === null ? await this.launcher.inScratch(id, signal) : await this.launcher.forSession(sessionId, signal)),
+      isNetworkOff: config.execution.laneNetwork.mode === 'off' && config.execution.kernelGateway === null,
+      hasOldState: isMain && sessionId !== null && this.hasOldState(sessionId),
+      launch: async (signal) => {
+        this.admit(kernel);
+        return sessionId === null ? await this.launcher.inScratch(id, signal) : await this.launcher.forSession(sessionId, signal);
+      },
       prepare: async () => { if (sessionId !== null) await this.launcher.prepareSession(sessionId); },
     });
     const hub = new ClientHub({
-      kernel, makeMessage,
+      kernel, makeMessage, language,
       execute: (message, onUnrun) => this.#execute(kernel, message, onUnrun),
     });
     this.#entries.set(id, { kernel, hub, isMain });
@@ -115,6 +143,24 @@ export class KernelRegistry {
     clearInterval(this.#tick);
     await Promise.all([this.launcher.pool.stop(), ...[...this.#entries.keys()].map((id) => this.end(id))]);
     await this.launcher.gateway?.kernels.stop();
+  }
+
+  #makeRoom(sessionId: string | null): void {
+    const holders = this.#all().filter(({ kernel }) => kernel.hasProcess);
+    const ofSession = sessionId === null ? 0 : holders.filter(({ kernel }) => kernel.sessionId === sessionId).length;
+    if (ofSession >= PER_SESSION) throw new SidecarError('QUEUE_FULL', 'too many kernels in the session', { detail: FULL.session, retryAfterSeconds: 5 });
+    if (holders.length < IN_ALL) return;
+    const idle = holders.filter(({ kernel, isMain }) => isMain && kernel.isUnused);
+    const [oldest] = idle.map(({ kernel }) => kernel).sort((left, right) => left.lastActivity.getTime() - right.lastActivity.getTime());
+    if (oldest === undefined) throw new SidecarError('QUEUE_FULL', 'too many kernels', { detail: FULL.all, retryAfterSeconds: 5 });
+    this.#deps.log.info({ kernel: oldest.id }, 'a kernel makes room for another');
+    void oldest.park(); // Its place is free at once; its process ends within the grace.
+  }
+
+  #forgetExtras(): void {
+    const extras = this.list().filter((kernel) => !kernel.hasProcess && kernel.clients === 0 && this.tryMain(kernel.sessionId ?? '') !== kernel);
+    const surplus = extras.sort((left, right) => left.lastActivity.getTime() - right.lastActivity.getTime()).slice(0, -KEPT_EXTRAS);
+    for (const { id } of surplus) void this.end(id);
   }
 
   #all(): Entry[] {

@@ -46,7 +46,7 @@ export class Kernel {
     this.#crashes = new CrashCount(options.clock);
     this.#lastActivity = options.clock.now();
     this.queue = new TaskQueue({
-      clock: options.clock, times: options.times,
+      clock: options.clock, times: options.times, isNetworkOff: options.isNetworkOff,
       connect: async () => {
         await options.prepare();
         const connection = await this.connect();
@@ -68,6 +68,14 @@ export class Kernel {
   get executionCount(): number { return this.#executionCount; }
   get startedAt(): string | null { return this.#startedAt; }
   get lastActivity(): Date { return this.#lastActivity; }
+  get isNetworkOff(): boolean { return this.#options.isNetworkOff; }
+
+  /** It has a process, or is about to have one. */
+  get hasProcess(): boolean {
+    return this.#connection !== null || this.#starting !== null || this.#state === 'restarting' || (this.#state !== 'dead' && this.queue.isBusy);
+  }
+  /** It has a process that nobody would miss right now. */
+  get isUnused(): boolean { return this.#state === 'idle' && this.#connection !== null && !this.queue.isBusy && this.clients === 0; }
 
   onMessage(listener: (message: JupyterMessage) => void): Disposable { return this.#messages.add(listener); }
   onEvent(listener: (event: KernelEvent) => void): Disposable { return this.#events.add(listener); }
@@ -105,6 +113,7 @@ export class Kernel {
     await this.#ending; // At most one old process beside the new one.
     const old = this.#release();
     this.#setState('restarting');
+    this.#events.tell({ type: 'restarting' });
     const isBusy = this.queue.isBusy;
     const fresh = this.connect();
     this.#ending = (isBusy ? old?.kill('cancelled', 'restarted') : old?.shutdown(GRACE_MS)) ?? Promise.resolve();
@@ -180,7 +189,8 @@ export class Kernel {
     this.#options.memory.clear();
     this.#executionCount = 0;
     this.#startedAt = this.#options.clock.now().toISOString();
-    connection.onMessage((message) => this.#hear(message));
+    // What a process says while it ends is nobody's news any more.
+    connection.onMessage((message) => { if (this.#connection === connection) this.#hear(message); });
     void connection.gone.then((facts) => this.#lost(connection, facts));
     this.#setState(this.queue.isBusy ? 'busy' : 'idle');
     this.#events.tell({ type: 'started' });
