@@ -89,7 +89,30 @@ describe('a client that comes back', () => {
     await done[1]!.promise;
     channel.leave();
 
-    expect([restarted.id, frames, sessions.size]).toEqual([kernelId, ['restarting', 'starting', 'idle'], 2]);
+    expect([restarted.id, frames, sessions.size]).toEqual([kernelId, ['shutdown_reply', 'starting', 'idle'], 2]);
+  });
+
+  it('has an answer to its running cell when somebody else restarts the kernel', async () => {
+    const { jupyter } = bench.notebooks;
+    const got: JupyterMessage[] = [];
+    const [running, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const channel = jupyter.attach(kernelId, 'running', {
+      message: (message) => {
+        if (message.parent_header.msg_id !== 'loop') return;
+        got.push(message);
+        if (message.header.msg_type === 'stream') running.resolve();
+        if (nameOf(message) === 'idle') over.resolve();
+      },
+      dead: () => {},
+    });
+    channel.send(request('loop', 'print("go", flush=True)\nimport time; time.sleep(600)'));
+    await running.promise;
+
+    await jupyter.restart(kernelId);
+    await over.promise;
+    channel.leave();
+
+    expect(got.filter(({ header }) => header.msg_type === 'execute_reply').map(({ content }) => content.status)).toEqual(['aborted']);
   });
 
   it('does not hear of an automatic restart when a client had asked the process to end', async () => {

@@ -202,7 +202,7 @@ class SessionNotebooks implements Notebooks {
     };
     const running = this.#run({ sessionId: kernel.sessionId, request, kernel, message, emit: () => {} });
     running.then(
-      (answer) => { if (answer.execution_count === null && answer.reason === 'cancelled') onUnrun(); },
+      (answer) => { if (answer.reason === 'cancelled' && (answer.execution_count === null || answer.detail === 'restarted')) onUnrun(); },
       (error: unknown) => {
         this.#deps.log.debug({ kernel: kernel.id, error: String(error) }, 'a request of a client was not run');
         onUnrun();

@@ -39,7 +39,8 @@ export class ClientHub implements Disposable {
     this.#subscriptions.use(kernel.onMessage((message) => this.#route(message)));
     this.#subscriptions.use(kernel.onEvent((event) => {
       if (event.type === 'lost') this.#tellLoss(event);
-      if (event.type === 'restarting') this.#broadcastState('restarting');
+      // The status `restarting` would read as a crash: Jupyter's clients take it for a restart that nobody asked for.
+      if (event.type === 'restarting') this.#broadcast(this.#options.makeMessage('iopub', 'shutdown_reply', { status: 'ok', restart: true }));
       if (event.type === 'starting') this.#broadcastState('starting');
       if (event.type === 'started') this.#broadcastState('idle');
     }));
@@ -110,6 +111,7 @@ export class ClientHub implements Disposable {
     if (message.channel === 'iopub') return this.#broadcast(message);
     const asker = this.#askedBy.get(parentIdOf(message)) ?? message.parent_header.session;
     const client = typeof asker === 'string' ? this.#clients.get(asker) : undefined;
+    if (message.header.msg_type === 'execute_reply') this.#askedBy.delete(parentIdOf(message));
     if (client !== undefined) deliver(client, message);
   }
 
@@ -129,15 +131,17 @@ export class ClientHub implements Disposable {
     for (const client of this.#clients.values()) client.sink?.dead();
   }
 
-  /** What a kernel says to a request that it aborts. */
+  /** What a kernel says to a request that it aborts; one that has its reply is only told the end. */
   #answerUnrun(name: string, request: JupyterMessage): void {
     const client = this.#clients.get(name);
     if (client === undefined) return;
     const answer = (channel: 'shell' | 'iopub', type: string, content: JsonObject): void => {
       deliver(client, { ...this.#options.makeMessage(channel, type, content), parent_header: request.header });
     };
-    answer('iopub', 'status', { execution_state: 'busy' });
-    answer('shell', 'execute_reply', { status: 'aborted', execution_count: this.#options.kernel.executionCount });
+    if (this.#askedBy.delete(request.header.msg_id)) {
+      answer('iopub', 'status', { execution_state: 'busy' });
+      answer('shell', 'execute_reply', { status: 'aborted', execution_count: this.#options.kernel.executionCount });
+    }
     answer('iopub', 'status', { execution_state: 'idle' });
   }
 }
