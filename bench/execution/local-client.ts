@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http';
 
 /** The fields that are read here; nothing is said about the others. */
 export interface AnswerBody {
-  success?: boolean; start?: string | null; reason?: string; job_id?: string; execution_id?: string; steps?: { step: string; at_ms: number }[];
+  success?: boolean; stdout?: string; start?: string | null; reason?: string; job_id?: string; execution_id?: string; steps?: { step: string; at_ms: number }[];
 }
 export interface Answer { status: number; body: AnswerBody; ms: number }
 

@@ -4,6 +4,7 @@ import { jupyterPython } from '../../tests/support/jupyter-environment.ts';
 import { startSidecar } from '../../tests/support/sidecar-process.ts';
 import type { SidecarProcess } from '../../tests/support/sidecar-process.ts';
 import { memoryOf } from '../main-job/start-and-memory.ts';
+import { createClient } from '../execution/local-client.ts';
 import { summarize } from '../support/statistics.ts';
 import type { Row } from '../support/statistics.ts';
 import { openJupyterClient, openJupyterServer, openJupyterWay } from './ways.ts';
@@ -21,27 +22,28 @@ const FLOOD_CHARACTERS = Array.from({ length: OUTPUTS }, (_, index) => `${index}
 
 type Name = 'route' | 'door' | 'jupyter_client' | 'Jupyter Server';
 type Measured = Record<Name, Timed[]>;
+type Client = ReturnType<typeof createClient>;
 
-async function runCell(sidecar: SidecarProcess, session: string, code: string): Promise<Timed> {
-  const started = performance.now();
-  const { body } = await sidecar.call('POST', `/api/session/${session}/notebook/cell/run`, { code });
+async function runCell(client: Client, session: string, code: string): Promise<Timed> {
+  const { body, ms } = await client.call('POST', `/api/session/${session}/notebook/cell/run`, { code });
   if (body.success !== true) throw new Error(`a cell ended badly: ${JSON.stringify(body).slice(0, 500)}`);
-  return { ms: performance.now() - started, printed: body.stdout.length };
+  return { ms, printed: body.stdout?.length ?? 0 };
 }
 
 /** The notebook routes of a session, as one way more. */
 async function openRoute(sidecar: SidecarProcess): Promise<Way> {
   const session = await sidecar.create();
+  const client = createClient(sidecar);
   return {
-    warm: async (code) => await runCell(sidecar, session, code),
+    warm: async (code) => await runCell(client, session, code),
     cold: async (code) => {
       await delay(SPARE_MS); // The spare gets ready while the learner reads.
       const started = performance.now();
-      await sidecar.call('POST', `/api/session/${session}/notebook/restart`);
-      const { printed } = await runCell(sidecar, session, code);
+      await client.call('POST', `/api/session/${session}/notebook/restart`);
+      const { printed } = await runCell(client, session, code);
       return { ms: performance.now() - started, printed };
     },
-    [Symbol.asyncDispose]: async () => {},
+    [Symbol.asyncDispose]: async () => client.close(),
   };
 }
 
@@ -99,7 +101,9 @@ async function measureMemory(sidecar: SidecarProcess): Promise<Row> {
   const sessions = await Promise.all(Array.from({ length: KERNELS }, async () => await sidecar.create()));
   await delay(SPARE_MS);
   const before = memoryOf(sidecar.pid).resident;
-  for (const session of sessions) await runCell(sidecar, session, '1+1');
+  const client = createClient(sidecar);
+  for (const session of sessions) await runCell(client, session, '1+1');
+  client.close();
   await delay(SPARE_MS);
   const after = memoryOf(sidecar.pid).resident;
   const measured = Math.round(Math.max(0, after - before) / KERNELS * 100) / 100;

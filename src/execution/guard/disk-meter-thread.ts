@@ -11,7 +11,7 @@ const FULL_FACTOR = 4;
 const SLACK = { bytes: 1024 * 1024, entries: 64 } as const;
 
 interface WatchedGroup { group: DiskGroup; baseline: DiskCount | null }
-interface Watched { groups: WatchedGroup[] }
+interface Watched { groups: WatchedGroup[]; sinceMs: number }
 
 const watched = new Map<string, Watched>(); // removed by `drop`, or when a limit was passed
 let timer: NodeJS.Timeout | null = null;
@@ -22,9 +22,9 @@ parentPort?.on('message', (order: MeterOrder) => {
   if (watched.size > 0 && timer === null) round();
 });
 
-/** The first count is made at once: what is there now is not the new program's. */
-function watch({ id, groups }: Extract<MeterOrder, { op: 'watch' }>): void {
-  watched.set(id, { groups: groups.map((group) => ({ group, baseline: null })) });
+/** The first count is made at once: what is older than the order is not the new program's. */
+function watch({ id, groups, sinceMs }: Extract<MeterOrder, { op: 'watch' }>): void {
+  watched.set(id, { groups: groups.map((group) => ({ group, baseline: null })), sinceMs });
   look(id);
 }
 
@@ -44,11 +44,11 @@ function round(): void {
   timer = watched.size === 0 ? null : setTimeout(round, Math.max(PERIOD_MS, took * REST_FACTOR));
 }
 
-function firstHit({ groups }: Watched): Omit<MeterMessage, 'id'> | null {
+function firstHit({ groups, sinceMs }: Watched): Omit<MeterMessage, 'id'> | null {
   for (const each of groups) {
     const { folders, mountedBelow, total } = each.group;
     const most = each.baseline === null ? far(total) : mostOf(each.group, each.baseline);
-    const count = mountedBelow === undefined ? walkFolders(folders, most) : askFileSystems(folders, mountedBelow);
+    const count = mountedBelow === undefined ? walkFolders(folders, most, each.baseline === null ? sinceMs : Infinity) : askFileSystems(folders, mountedBelow);
     each.baseline ??= count;
     if (isPast(count, most)) return describe(count, most);
     const missing = mountedBelow === undefined ? missingSpace(folders[0] ?? '/') : 0;

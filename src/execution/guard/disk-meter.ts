@@ -11,7 +11,7 @@ export interface DiskGroup {
 }
 
 /** To the thread. */
-export type MeterOrder = { op: 'watch'; id: string; groups: DiskGroup[] } | { op: 'drop'; id: string };
+export type MeterOrder = { op: 'watch'; id: string; groups: DiskGroup[]; sinceMs: number } | { op: 'drop'; id: string };
 /** From the thread: a limit was passed; the child is no longer watched. */
 export interface MeterMessage { id: string; kind: 'disk' | 'volume'; value: number; limit: number; detail: string }
 
@@ -26,9 +26,9 @@ export interface DiskMeter {
   stop(): Promise<void>;
 }
 
-/** Makes the meter; its thread is there while there are children. A thread that fails is replaced and counts anew. */
+/** Makes the meter; its thread is there while there are children. A thread that fails is replaced. */
 export function createDiskMeter(log: Log): DiskMeter {
-  const watched = new Map<string, { groups: DiskGroup[]; onHit: (hit: LimitHit) => void }>(); // removed by drop and by a hit
+  const watched = new Map<string, { groups: DiskGroup[]; sinceMs: number; onHit: (hit: LimitHit) => void }>(); // removed by drop and by a hit
   let thread: Worker | null = null;
   let rest: NodeJS.Timeout | undefined;
   let isStopped = false;
@@ -55,7 +55,7 @@ export function createDiskMeter(log: Log): DiskMeter {
   const restart = (): void => {
     if (failures > MOST_FAILURES) return giveUp();
     thread = start();
-    for (const [id, { groups }] of watched) send({ op: 'watch', id, groups });
+    for (const [id, { groups, sinceMs }] of watched) send({ op: 'watch', id, groups, sinceMs });
   };
   // Without a meter the limits do not hold, so nothing goes on unwatched.
   const giveUp = (): void => {
@@ -85,8 +85,10 @@ export function createDiskMeter(log: Log): DiskMeter {
     watch: (id, groups, onHit) => {
       if (isStopped) return;
       clearTimeout(rest);
-      watched.set(id, { groups, onHit });
-      send({ op: 'watch', id, groups });
+      // The thread may come to its first count late, when the program has written already.
+      const sinceMs = Date.now();
+      watched.set(id, { groups, sinceMs, onHit });
+      send({ op: 'watch', id, groups, sinceMs });
     },
     drop: (id) => {
       if (remove(id) && !isStopped) send({ op: 'drop', id });

@@ -8,18 +8,20 @@ const TMPFS = 0x0102_1994;
 /** What was counted in some folders; the walk stops one past a limit. */
 export interface DiskCount { bytes: number; entries: number; depth: number }
 
-/** Adds up folders without following links, and stops as soon as `most` is passed in one respect. */
-export function walkFolders(folders: readonly string[], most: DiskCount): DiskCount {
+/** Adds up folders without following links, and stops as soon as `most` is passed in one respect. What was made after `bornBefore` is left out. */
+export function walkFolders(folders: readonly string[], most: DiskCount, bornBefore = Infinity): DiskCount {
   const count: DiskCount = { bytes: 0, entries: 0, depth: 0 };
   const waiting = folders.map((path) => ({ path, depth: 0 }));
   for (let next = waiting.pop(); next !== undefined && !isPast(count, most); next = waiting.pop()) {
     const { path, depth } = next;
     eachEntry(path, (name, isFolder) => {
+      const full = `${path}/${name}`; // read by the system only, so nothing is normalised: this runs for every file four times a second
+      const { bytes, bornMs } = factsOf(full);
+      if (bornMs > bornBefore) return true;
       count.entries += 1;
       count.depth = Math.max(count.depth, depth + 1);
-      const full = `${path}/${name}`; // read by the system only, so nothing is normalised: this runs for every file four times a second
       if (isFolder && depth < most.depth) waiting.push({ path: full, depth: depth + 1 });
-      count.bytes += sizeOf(full);
+      count.bytes += bytes;
       return !isPast(count, most);
     });
   }
@@ -76,12 +78,12 @@ function eachEntry(folder: string, visit: (name: string, isFolder: boolean) => b
   }
 }
 
-/** What a file takes on the disk; a sparse file counts what is there. */
-function sizeOf(path: string): number {
+/** What a file takes on the disk, where a sparse file counts what is there, and when it was made. */
+function factsOf(path: string): { bytes: number; bornMs: number } {
   try {
-    const { blocks, size } = lstatSync(path);
-    return blocks === undefined ? size : Math.min(blocks * BLOCK_BYTES, size + 4096);
+    const { blocks, size, birthtimeMs } = lstatSync(path);
+    return { bytes: blocks === undefined ? size : Math.min(blocks * BLOCK_BYTES, size + 4096), bornMs: birthtimeMs };
   } catch {
-    return 0;
+    return { bytes: 0, bornMs: 0 };
   }
 }
